@@ -136,12 +136,13 @@ packhouse_stop() {
 
 # packhouse_kill: ends the server at once, as a power cut would end the process.
 packhouse_kill() {
-    kill -KILL "$PACKHOUSE_PID"
+    kill -KILL "$PACKHOUSE_PID" 2>/dev/null || :
     wait "$PACKHOUSE_PID" 2>/dev/null || :
     PACKHOUSE_PID=
 }
 
 packhouse_lost() {
+    packhouse_kill
     tail -n 20 "$PACKHOUSE_LOG" >&2
     fail "$1; the end of its log stands above, the whole of it is $PACKHOUSE_LOG"
 }
@@ -165,11 +166,12 @@ packhouse_cleanup() {
     if [ "$status" -eq 0 ] && [ -n "$PACKHOUSE_KEEP" ]; then
         return
     fi
-    (packhouse_stop) || status=1
     if [ "$status" -ne 0 ] && [ "$status" -ne 77 ]; then
         printf '%s\n' "What it left behind for a look: $PACKHOUSE_WORK" >&2
-    elif [ -n "$packhouse_owns_work" ]; then
-        rm -rf "$PACKHOUSE_WORK"
+        packhouse_stop
+    else
+        packhouse_stop
+        [ -z "$packhouse_owns_work" ] || rm -rf "$PACKHOUSE_WORK"
     fi
     exit "$status"
 }
