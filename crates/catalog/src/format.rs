@@ -1,0 +1,197 @@
+//! What the catalog must be able to ask of a package format.
+//!
+//! The catalog keeps packages of every format alike; where formats differ (what a name may be, which version is newer,
+//! what a public registry's documents look like) it asks through this trait, and never by name.
+
+use std::cmp::Ordering;
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::names::{AssetId, AssetName, FormatName, InvalidName, PackageId, Version, VersionId};
+use crate::remote::{Remote, RemoteAsset, RemoteError, RemoteListing};
+
+/// A future in a box, so that the trait can be an object.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// A package format, as the catalog sees it.
+pub trait Format: Send + Sync + 'static {
+    /// As the API spells it: `maven`.
+    fn name(&self) -> FormatName;
+
+    /// The public registries of this format that AWS has names for. Empty where there are none.
+    fn connections(&self) -> &'static [Connection];
+
+    /// Parses and normalises a package name given through the API or found in a registry. With `strict` the format's
+    /// rules for publishing hold too (Maven's ASCII names); without, only those of the API.
+    fn package(
+        &self,
+        namespace: Option<&str>,
+        name: &str,
+        strict: bool,
+    ) -> Result<PackageId, InvalidName>;
+
+    /// Parses and normalises a version.
+    fn version(&self, text: &str) -> Result<Version, InvalidName>;
+
+    /// Which of two versions is newer.
+    fn order(&self, a: &Version, b: &Version) -> Ordering;
+
+    /// How versions get here and change, as data.
+    fn retention(&self) -> Retention;
+
+    /// Whether an asset of this name may be in this version, published through the API.
+    fn asset(&self, name: &str) -> Result<AssetName, InvalidName>;
+
+    /// If this asset describes its version (a POM, a `package.json`): how many bytes of it may be read, at most.
+    fn describes(&self, asset: &AssetId) -> Option<u64>;
+
+    /// Reads the description out of such an asset. Bytes that are not one are `Err`: refused when a client publishes
+    /// them, kept without description when a registry sent them.
+    fn describe(&self, asset: &AssetId, bytes: &Bytes) -> Result<Manifest, Unreadable>;
+
+    /// Names assets that are fetched in the background when a version is first taken from a registry or repository,
+    /// besides the one that was asked for. `present` are those at hand; `describing` the bytes of the one that
+    /// describes the version, once it is here.
+    fn companions(
+        &self,
+        version: &VersionId,
+        present: &[AssetName],
+        describing: Option<&Bytes>,
+    ) -> Vec<AssetName>;
+
+    /// Which versions of a package a public registry has.
+    fn look_up<'a>(
+        &'a self,
+        remote: &'a Remote,
+        package: &'a PackageId,
+    ) -> BoxFuture<'a, Result<Option<RemoteListing>, RemoteError>>;
+
+    /// Where a public registry has the bytes of an asset, and which digest it promises for them.
+    fn locate<'a>(
+        &'a self,
+        remote: &'a Remote,
+        asset: &'a AssetId,
+    ) -> BoxFuture<'a, Result<Option<RemoteAsset>, RemoteError>>;
+
+    /// Whether the first bytes (up to 512, fewer if the asset is shorter) and the content type that a registry sent can
+    /// be this asset: catches the page of a captive portal. `Err` says what is wrong.
+    fn recognise(
+        &self,
+        asset: &AssetName,
+        content_type: Option<&str>,
+        head: &[u8],
+    ) -> Result<(), String>;
+}
+
+/// A public registry that has a name in the API.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Connection {
+    /// `public:maven-central`.
+    pub name: &'static str,
+    /// What people call it: `Maven Central`.
+    pub title: &'static str,
+}
+
+/// How versions of a format get into a repository and change afterwards.
+#[derive(Debug, Clone, Copy)]
+pub struct Retention {
+    /// Whether upstream repositories and public registries are asked at all.
+    pub upstream: bool,
+    /// Whether an asset that a retained version lacks is looked up later and added (Maven's classifiers).
+    pub late_assets: bool,
+    /// Whether a published version takes further assets from its publisher.
+    pub open_ended: bool,
+    /// How long a registry's version list is used without asking again.
+    pub list_lifetime: Duration,
+    /// How long "there is no such package" is believed.
+    pub absence_lifetime: Duration,
+}
+
+/// The bytes are not what they should be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Unreadable(pub String);
+
+/// What a version says of itself: read from the asset that describes it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Manifest {
+    /// The name as the author wrote it.
+    pub display_name: Option<String>,
+    /// One paragraph.
+    pub summary: Option<String>,
+    /// Address of the home page.
+    pub home_page: Option<String>,
+    /// Address of the source code.
+    pub source_code_repository: Option<String>,
+    /// Licences, in document order.
+    pub licenses: Vec<License>,
+    /// Direct dependencies, in document order.
+    pub dependencies: Vec<Dependency>,
+    /// The readme, as text.
+    pub readme: Option<String>,
+    /// Something about the description that people should see (a POM for other coordinates).
+    pub warnings: Vec<String>,
+}
+
+/// A licence.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct License {
+    /// Its name, as the author wrote it.
+    pub name: Option<String>,
+    /// Where its text is.
+    pub url: Option<String>,
+}
+
+/// A direct dependency.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Dependency {
+    /// Namespace, where the format has it.
+    pub namespace: Option<String>,
+    /// Name of the package.
+    pub package: Option<String>,
+    /// The format's word for the kind: `compile`, `dev`.
+    pub dependency_type: Option<String>,
+    /// Which versions, as the author wrote it.
+    pub version_requirement: Option<String>,
+}
+
+/// The formats of this server: one list, made by the process.
+#[derive(Clone)]
+pub struct Formats(&'static [&'static dyn Format]);
+
+impl Formats {
+    /// Wraps the list.
+    pub const fn new(all: &'static [&'static dyn Format]) -> Self {
+        Self(all)
+    }
+
+    /// The format of this name.
+    pub fn named(&self, name: &str) -> Option<&'static dyn Format> {
+        self.0
+            .iter()
+            .copied()
+            .find(|format| format.name().as_str() == name)
+    }
+
+    /// The format that has this connection, and the connection.
+    pub fn connection(&self, name: &str) -> Option<(&'static dyn Format, &'static Connection)> {
+        self.iter().find_map(|format| {
+            let connection = format
+                .connections()
+                .iter()
+                .find(|connection| connection.name == name)?;
+            Some((format, connection))
+        })
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = &'static dyn Format> + use<> {
+        self.0.iter().copied()
+    }
+}
