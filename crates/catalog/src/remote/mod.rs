@@ -185,3 +185,41 @@ impl Remote {
         todo!()
     }
 }
+
+impl Remotes {
+    /// Makes the client.
+    pub fn new(
+        _database: &store::Database,
+        _blobs: &store::BlobStore,
+        _clock: aws::Clock,
+        _settings: RemoteSettings,
+    ) -> Result<Self, std::io::Error> {
+        todo!()
+    }
+
+    /// The registry behind a connection.
+    pub fn remote(&self, _connection: &ConnectionName) -> Remote {
+        todo!()
+    }
+}
+
+impl Remote {
+    /// The error of a body that broke.
+    pub fn broken(&self, _error: &std::io::Error) -> RemoteError {
+        todo!()
+    }
+}
+
+impl Default for RemoteSettings {
+    fn default() -> Self {
+        Self {
+            addresses: BTreeMap::new(),
+            connect_timeout: Duration::from_secs(3),
+            first_byte_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(30),
+            whole_timeout: Duration::from_mins(10),
+            refresh_budget: Duration::from_secs(3),
+            back_off: Duration::from_secs(30),
+        }
+    }
+}
