@@ -12,6 +12,7 @@
 mod action;
 mod asset;
 pub mod change;
+mod complete;
 mod domain;
 mod error;
 mod fetch;
@@ -85,6 +86,9 @@ struct Inner {
     limits: Limits,
     shelf: Shelf,
     fetches: Fetches,
+    /// Versions whose further files are to be fetched.
+    completions: tokio::sync::mpsc::Sender<complete::Completion>,
+    completes_versions: bool,
     /// Fetches under way; they outlive the requests that asked for them.
     tasks: TaskTracker,
 }
@@ -107,6 +111,8 @@ pub struct Parts {
     pub formats: Formats,
     /// Where public registries are.
     pub remotes: RemoteSettings,
+    /// Whether the further files of a version taken from a registry are fetched in the background.
+    pub completes_versions: bool,
     /// Limits.
     pub limits: Limits,
 }
@@ -153,15 +159,15 @@ impl Catalog {
             iam,
             formats,
             remotes,
+            completes_versions,
             limits,
         } = parts;
         database.migrate("catalog", MIGRATIONS).await?;
         let remotes = Remotes::new(&database, &blobs, iam.clock().clone(), remotes)
             .map_err(Error::internal)?;
         let shelf = Shelf::new(&database);
-        let fetches = Fetches::default();
-        let tasks = TaskTracker::new();
-        Ok(Self(Arc::new(Inner {
+        let (completions, queue) = complete::queue();
+        let inner = Arc::new(Inner {
             database,
             blobs,
             iam,
@@ -169,9 +175,13 @@ impl Catalog {
             remotes,
             limits,
             shelf,
-            fetches,
-            tasks,
-        })))
+            fetches: Fetches::default(),
+            completions,
+            completes_versions,
+            tasks: TaskTracker::new(),
+        });
+        tokio::spawn(complete::work(Arc::downgrade(&inner), queue));
+        Ok(Self(inner))
     }
 
     /// Waits for the fetches that run. Call it after the last request has been answered.

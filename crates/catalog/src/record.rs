@@ -272,6 +272,8 @@ pub(crate) struct Recording {
 #[derive(Debug, Clone)]
 pub(crate) struct Recorded {
     pub(crate) version: VersionRow,
+    /// Whether the version was not there before.
+    pub(crate) created: bool,
     /// Whether anything changed.
     pub(crate) is_new: bool,
     /// Bytes that were brought along and are here already.
@@ -371,6 +373,7 @@ pub(crate) fn record(
     }
     Ok(Recorded {
         version: row,
+        created,
         is_new,
         spare,
     })
