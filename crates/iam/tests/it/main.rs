@@ -1,4 +1,8 @@
 //! The suite of the crate, in one binary: vectors, and behaviour over each database that is at hand.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod cases;
+mod policy;
+mod policy_laws;
 mod tokens;
+mod validation;
