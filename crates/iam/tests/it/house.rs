@@ -8,14 +8,18 @@ use std::time::Duration;
 use aws::sigv4::{Claim, Credentials, Rules, Signer, body_hash};
 use aws::{AccountId, Clock, Region, Timestamp};
 use http::request::Parts;
-use iam::{Ask, AuthorizeError, Caller, Iam, MasterKey, NewAccount, NotSignedBy, Settings, Source, TokenDuration, User};
+use iam::{
+    Ask, AuthorizeError, Caller, Iam, MasterKey, NewAccount, NotSignedBy, Settings, Source,
+    TokenDuration, User,
+};
 use store::{Database, DatabaseAddress, Value};
 use tempfile::TempDir;
 
 /// 2026-03-14T15:09:26Z.
 pub(crate) const NOW: Timestamp = Timestamp::from_seconds(1_773_500_966);
 pub(crate) const ACCOUNT: &str = "111122223333";
-pub(crate) const REPOSITORY: &str = "arn:aws:codeartifact:us-east-1:111122223333:repository/my-domain/my-repo";
+pub(crate) const REPOSITORY: &str =
+    "arn:aws:codeartifact:us-east-1:111122223333:repository/my-domain/my-repo";
 pub(crate) const READ: &str = "codeartifact:ReadFromRepository";
 /// The number of the one domain that tokens are issued for.
 pub(crate) const DOMAIN: u64 = 42;
@@ -40,11 +44,19 @@ impl House {
     pub(crate) async fn postgres() -> Option<Self> {
         static SCHEMAS: AtomicU32 = AtomicU32::new(0);
         let address = env::var("PACKHOUSE_TEST_POSTGRES").ok()?;
-        let schema = format!("iam_{}_{}", std::process::id(), SCHEMAS.fetch_add(1, Ordering::SeqCst));
+        let schema = format!(
+            "iam_{}_{}",
+            std::process::id(),
+            SCHEMAS.fetch_add(1, Ordering::SeqCst)
+        );
         // A statement is a text of the program, and this one is made for a single test.
         let create: &'static str = format!("CREATE SCHEMA {schema}").leak();
         let admin = Database::open(&address.parse().unwrap()).await.unwrap();
-        admin.write(move |tx| tx.execute(create, &[])).await.map(drop).unwrap_or_else(|error: store::Error| panic!("{error:?}"));
+        admin
+            .write(move |tx| tx.execute(create, &[]))
+            .await
+            .map(drop)
+            .unwrap_or_else(|error: store::Error| panic!("{error:?}"));
         let separator = if address.contains('?') { '&' } else { '?' };
         let address = format!("{address}{separator}options=-csearch_path%3D{schema}");
         Some(Self::open(&address.parse().unwrap(), tempfile::tempdir().unwrap()).await)
@@ -57,12 +69,21 @@ impl House {
         let iam = open(&database, directory.path(), &clock).await.unwrap();
         let account = ACCOUNT.parse().unwrap();
         let keys = iam.first_start(&account).await.unwrap().unwrap();
-        Self { iam, database, clock, account, keys, directory }
+        Self {
+            iam,
+            database,
+            clock,
+            account,
+            keys,
+            directory,
+        }
     }
 
     /// Another node: what is in memory is not shared.
     pub(crate) async fn another_node(&self) -> Iam {
-        open(&self.database, self.directory(), &self.clock).await.unwrap()
+        open(&self.database, self.directory(), &self.clock)
+            .await
+            .unwrap()
     }
 
     pub(crate) fn directory(&self) -> &Path {
@@ -74,8 +95,16 @@ impl House {
     }
 
     pub(crate) async fn user(&self, name: &str) -> (User, Credentials) {
-        let user = self.iam.create_user(&self.account, "/build/", name).await.unwrap();
-        let credentials = self.iam.create_access_key(&self.account, Some(&user.id)).await.unwrap();
+        let user = self
+            .iam
+            .create_user(&self.account, "/build/", name)
+            .await
+            .unwrap();
+        let credentials = self
+            .iam
+            .create_access_key(&self.account, Some(&user.id))
+            .await
+            .unwrap();
         (user, credentials)
     }
 
@@ -109,7 +138,11 @@ impl House {
     }
 
     pub(crate) async fn token(&self, caller: &Caller) -> String {
-        let token = self.iam.issue_token(caller, DOMAIN, &self.account, TokenDuration::DEFAULT).await.unwrap();
+        let token = self
+            .iam
+            .issue_token(caller, DOMAIN, &self.account, TokenDuration::DEFAULT)
+            .await
+            .unwrap();
         token.token.expose().clone()
     }
 
@@ -139,7 +172,12 @@ impl House {
 
 async fn open(database: &Database, directory: &Path, clock: &Clock) -> Result<Iam, iam::Error> {
     let master = MasterKey::from_file(&master_key(directory)).unwrap();
-    Iam::open(database.clone(), master, Settings::new(region(), clock.clone())).await
+    Iam::open(
+        database.clone(),
+        master,
+        Settings::new(region(), clock.clone()),
+    )
+    .await
 }
 
 fn master_key(directory: &Path) -> PathBuf {
@@ -161,21 +199,33 @@ pub(crate) async fn may(iam: &Iam, ask: &Ask<'_>) -> bool {
 /// `POST /` to STS, as the clients sign it.
 pub(crate) fn signed(credentials: &Credentials, body: &[u8], now: Timestamp) -> Parts {
     let request = http::Request::post("http://localhost:7070/")
-        .header("content-type", "application/x-www-form-urlencoded; charset=utf-8")
+        .header(
+            "content-type",
+            "application/x-www-form-urlencoded; charset=utf-8",
+        )
         .body(())
         .unwrap();
     let (mut parts, ()) = request.into_parts();
-    let signer = Signer { credentials, region: &region(), service: "sts" };
+    let signer = Signer {
+        credentials,
+        region: &region(),
+        service: "sts",
+    };
     signer.sign(&mut parts, &body_hash(body), now).unwrap();
     parts
 }
 
 pub(crate) const BODY: &[u8] = b"Action=GetCallerIdentity&Version=2011-06-15";
 
-pub(crate) async fn sign_in(iam: &Iam, credentials: &Credentials, now: Timestamp) -> Result<Caller, NotSignedBy> {
+pub(crate) async fn sign_in(
+    iam: &Iam,
+    credentials: &Credentials,
+    now: Timestamp,
+) -> Result<Caller, NotSignedBy> {
     let parts = signed(credentials, BODY, now);
     let claim = Claim::read(&parts, &Rules::new("sts", None), now)?;
-    iam.by_signature(&claim, &body_hash(BODY), Source::default()).await
+    iam.by_signature(&claim, &body_hash(BODY), Source::default())
+        .await
 }
 
 /// Runs each test on every database that is at hand.

@@ -24,21 +24,50 @@ async fn a_sealed_value_opens_in_its_own_place_only(house: House) {
     let vault = house.iam.vault();
     let other = "444455556666".parse().unwrap();
     let owner = Owner::Account(&house.account);
-    let place = Place { table: "upstreams", column: "password", key: "1" };
+    let place = Place {
+        table: "upstreams",
+        column: "password",
+        key: "1",
+    };
     let sealed = vault.seal(owner, place, b"open sesame").await.unwrap();
-    assert_eq!(&**vault.open(owner, place, &sealed).await.unwrap(), b"open sesame");
-    assert_ne!(vault.seal(owner, place, b"open sesame").await.unwrap(), sealed, "a nonce is used once");
-    vault.seal(Owner::Account(&other), place, b"makes the data key").await.unwrap();
+    assert_eq!(
+        &**vault.open(owner, place, &sealed).await.unwrap(),
+        b"open sesame"
+    );
+    assert_ne!(
+        vault.seal(owner, place, b"open sesame").await.unwrap(),
+        sealed,
+        "a nonce is used once"
+    );
+    vault
+        .seal(Owner::Account(&other), place, b"makes the data key")
+        .await
+        .unwrap();
     for (owner, place) in [
         (Owner::Account(&other), place),
         (Owner::Installation, place),
-        (owner, Place { table: "upstream", ..place }),
-        (owner, Place { column: "user", ..place }),
+        (
+            owner,
+            Place {
+                table: "upstream",
+                ..place
+            },
+        ),
+        (
+            owner,
+            Place {
+                column: "user",
+                ..place
+            },
+        ),
         (owner, Place { key: "2", ..place }),
         (owner, Place { key: "", ..place }),
     ] {
         let refused = vault.open(owner, place, &sealed).await;
-        assert!(matches!(refused, Err(Error::Vault(VaultError::Tampered { .. }))), "{owner:?} {place:?}");
+        assert!(
+            matches!(refused, Err(Error::Vault(VaultError::Tampered { .. }))),
+            "{owner:?} {place:?}"
+        );
     }
     for at in 0..sealed.len() {
         let mut changed = sealed.clone().into_bytes();
@@ -47,12 +76,18 @@ async fn a_sealed_value_opens_in_its_own_place_only(house: House) {
         assert!(vault.open(owner, place, &changed).await.is_err(), "{at}");
     }
     for nonsense in ["", "A", "AQAAAAE", "not base64!"] {
-        assert!(vault.open(owner, place, nonsense).await.is_err(), "{nonsense}");
+        assert!(
+            vault.open(owner, place, nonsense).await.is_err(),
+            "{nonsense}"
+        );
     }
 }
 
 async fn swapped_secrets_do_not_open(house: House) {
-    let (root, admin) = (house.keys.root.access_key_id.as_str(), house.keys.admin.access_key_id.as_str());
+    let (root, admin) = (
+        house.keys.root.access_key_id.as_str(),
+        house.keys.admin.access_key_id.as_str(),
+    );
     house
         .change(
             "UPDATE access_keys
@@ -61,29 +96,55 @@ async fn swapped_secrets_do_not_open(house: House) {
             &[root, admin],
         )
         .await;
-    let mixed = Credentials { secret_access_key: house.keys.admin.secret_access_key.clone(), ..house.keys.root.clone() };
+    let mixed = Credentials {
+        secret_access_key: house.keys.admin.secret_access_key.clone(),
+        ..house.keys.root.clone()
+    };
     for credentials in [&house.keys.root, &mixed] {
         let refused = sign_in(&house.another_node().await, credentials, NOW).await;
-        assert!(matches!(refused, Err(NotSignedBy::Unavailable(Error::Vault(VaultError::Tampered { .. })))), "{refused:?}");
+        assert!(
+            matches!(
+                refused,
+                Err(NotSignedBy::Unavailable(Error::Vault(
+                    VaultError::Tampered { .. }
+                )))
+            ),
+            "{refused:?}"
+        );
     }
     house.signed_in(&house.keys.admin).await;
 }
 
 async fn another_master_key_is_refused_at_the_start(house: House) {
     let settings = Settings::new(region(), house.clock.clone());
-    let opened = Iam::open(house.database.clone(), MasterKey::from_bytes([1; 32]), settings).await;
-    assert!(matches!(opened.map(drop), Err(Error::Vault(VaultError::OtherMasterKey { .. }))));
+    let opened = Iam::open(
+        house.database.clone(),
+        MasterKey::from_bytes([1; 32]),
+        settings,
+    )
+    .await;
+    assert!(matches!(
+        opened.map(drop),
+        Err(Error::Vault(VaultError::OtherMasterKey { .. }))
+    ));
 }
 
 async fn the_master_key_can_be_changed_under_way(house: House) {
     let settings = || Settings::new(region(), house.clock.clone());
-    let open = async |key: &MasterKey| Iam::open(house.database.clone(), key.clone(), settings()).await;
+    let open =
+        async |key: &MasterKey| Iam::open(house.database.clone(), key.clone(), settings()).await;
     let new = MasterKey::from_bytes([1; 32]);
     let both = open(&new.with_previous(&house.master_key())).await.unwrap();
     sign_in(&both, &house.keys.admin, NOW).await.unwrap();
-    assert_eq!(both.vault().rewrap().await.unwrap(), 2, "one of the account, one of the installation");
+    assert_eq!(
+        both.vault().rewrap().await.unwrap(),
+        2,
+        "one of the account, one of the installation"
+    );
     assert_eq!(both.vault().rewrap().await.unwrap(), 0);
-    sign_in(&open(&new).await.unwrap(), &house.keys.admin, NOW).await.unwrap();
+    sign_in(&open(&new).await.unwrap(), &house.keys.admin, NOW)
+        .await
+        .unwrap();
     assert!(open(&house.master_key()).await.is_err());
     // A node that still has the old one goes on with what it has opened.
     house.signed_in(&house.keys.admin).await;
@@ -97,7 +158,11 @@ async fn derived_keys_are_the_same_on_every_node(house: House) {
 
 async fn no_secret_is_printed(house: House) {
     let caller = house.signed_in(&house.keys.admin).await;
-    let token = house.iam.issue_token(&caller, 1, &house.account, iam::TokenDuration::DEFAULT).await.unwrap();
+    let token = house
+        .iam
+        .issue_token(&caller, 1, &house.account, iam::TokenDuration::DEFAULT)
+        .await
+        .unwrap();
     let printed = format!("{:?} {token:?} {caller:?}", house.keys);
     for secret in [
         token.token.expose(),
@@ -115,12 +180,30 @@ async fn no_secret_is_in_the_files_of_the_database() {
     let (_, ci) = house.user("ci").await;
     house.role(ROLE, "ec2-ca").await;
     let new = NewSession::new(ROLE, "job", Duration::from_hours(1));
-    let temporary = house.iam.start_session(&house.account, None, new).await.unwrap().credentials;
+    let temporary = house
+        .iam
+        .start_session(&house.account, None, new)
+        .await
+        .unwrap()
+        .credentials;
     let caller = house.signed_in(&temporary).await;
     let token = house.token(&caller).await;
-    let place = Place { table: "upstreams", column: "password", key: "1" };
-    house.iam.vault().seal(Owner::Account(&house.account), place, b"open sesame").await.unwrap();
-    house.iam.delete_access_key(&house.account, &ci.access_key_id).await.unwrap();
+    let place = Place {
+        table: "upstreams",
+        column: "password",
+        key: "1",
+    };
+    house
+        .iam
+        .vault()
+        .seal(Owner::Account(&house.account), place, b"open sesame")
+        .await
+        .unwrap();
+    house
+        .iam
+        .delete_access_key(&house.account, &ci.access_key_id)
+        .await
+        .unwrap();
 
     let master = fs::read_to_string(house.directory().join("master.key")).unwrap();
     let master_bytes = hex::decode(master.trim()).unwrap();
@@ -128,8 +211,19 @@ async fn no_secret_is_in_the_files_of_the_database() {
         .iter()
         .map(|credentials| credentials.secret_access_key.expose().clone().into_bytes())
         .collect();
-    secrets.extend([master.trim().into(), master_bytes, token.clone().into_bytes()]);
-    secrets.push(temporary.session_token.unwrap().expose().clone().into_bytes());
+    secrets.extend([
+        master.trim().into(),
+        master_bytes,
+        token.clone().into_bytes(),
+    ]);
+    secrets.push(
+        temporary
+            .session_token
+            .unwrap()
+            .expose()
+            .clone()
+            .into_bytes(),
+    );
     // What tokens are worth without their prefix, and a known word to be sure that the search would find one.
     secrets.push(token["phk1_".len()..].into());
 
@@ -141,7 +235,10 @@ async fn no_secret_is_in_the_files_of_the_database() {
         }
     }
     let found = |word: &[u8]| searched.windows(word.len()).any(|window| window == word);
-    assert!(found(house.keys.admin.access_key_id.as_str().as_bytes()), "the search finds what is there");
+    assert!(
+        found(house.keys.admin.access_key_id.as_str().as_bytes()),
+        "the search finds what is there"
+    );
     for secret in &secrets {
         assert!(!found(secret), "{}", String::from_utf8_lossy(secret));
         assert!(!found(hex::encode(secret).as_bytes()));
