@@ -322,11 +322,13 @@ async fn a_missing_or_damaged_blob_says_so(house: &House) {
             }
         }
         // Also when it is in memory.
-        house
-            .blobs
-            .read(&stored.location, size, None)
-            .await
-            .unwrap();
+        drop(
+            house
+                .blobs
+                .read(&stored.location, size, None)
+                .await
+                .unwrap(),
+        );
         let failed = house
             .blobs
             .read(&stored.location, size + 1, None)
@@ -384,11 +386,13 @@ async fn read_all_has_a_cap(house: &House) {
 
 async fn a_removed_blob_is_gone(house: &House) {
     let stored = put(&house.blobs, &bytes(1_000)).await;
-    house
-        .blobs
-        .read(&stored.location, stored.size, None)
-        .await
-        .unwrap();
+    drop(
+        house
+            .blobs
+            .read(&stored.location, stored.size, None)
+            .await
+            .unwrap(),
+    );
     house.blobs.remove(&stored.location).await.unwrap();
     assert!(house.blobs.cached(&stored.location).is_none());
     let failed = house
