@@ -169,10 +169,25 @@ impl<'a> Field<'_, 'a> {
         self.optional_as(Kind::Text, parse)
     }
 
+    /// A list of at most that many plain values.
+    pub fn required_list<T: Member>(self, at_most: usize) -> Option<Vec<T>> {
+        self.required_list_of(at_most, required)
+    }
+
+    /// The same, `Some(None)` when absent. An empty list is not absent.
+    pub fn optional_list<T: Member>(self, at_most: usize) -> Option<Option<Vec<T>>> {
+        self.optional_list_of(at_most, required)
+    }
+
+    /// A JSON object from plain values to plain values, `Some(None)` when absent.
+    pub fn optional_map<K: Member, V: Member>(self) -> Option<Option<Vec<(K, V)>>> {
+        self.optional_map_of(required, required)
+    }
+
     /// A list of at most that many entries, each read by `item`.
     ///
     /// Entries are named `tags.1.member`. In forms `X.member.N` and the flat `X.N` are both read.
-    pub fn required_list<T>(
+    pub fn required_list_of<T>(
         self,
         at_most: usize,
         item: impl FnMut(Field<'_, 'a>) -> Option<T>,
@@ -180,11 +195,11 @@ impl<'a> Field<'_, 'a> {
         if self.node.is_none() {
             return self.refuse(None, &Violation::Null);
         }
-        self.optional_list(at_most, item).flatten()
+        self.optional_list_of(at_most, item).flatten()
     }
 
-    /// The same, `Some(None)` when absent. An empty list is not absent.
-    pub fn optional_list<T>(
+    /// The same, `Some(None)` when absent.
+    pub fn optional_list_of<T>(
         self,
         at_most: usize,
         mut item: impl FnMut(Field<'_, 'a>) -> Option<T>,
@@ -214,8 +229,8 @@ impl<'a> Field<'_, 'a> {
         items.into_iter().collect::<Option<Vec<T>>>().map(Some)
     }
 
-    /// A JSON object read as a map of texts, keys and values each with their own reader.
-    pub fn optional_map<K, V>(
+    /// The same with `key` and `value` reading the entries, which are named `revisions.KEY`.
+    pub fn optional_map_of<K, V>(
         self,
         mut key: impl FnMut(Field<'_, 'a>) -> Option<K>,
         mut value: impl FnMut(Field<'_, 'a>) -> Option<V>,
@@ -322,4 +337,9 @@ impl<'a> Field<'_, 'a> {
         self.reader.violations.add(&self.member, value, violation);
         None
     }
+}
+
+/// [`Field::required`] for any lifetimes, which the method's own path is not.
+fn required<T: Member>(field: Field<'_, '_>) -> Option<T> {
+    field.required()
 }

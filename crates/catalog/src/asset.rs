@@ -7,7 +7,7 @@ use aws::Timestamp;
 use bytes::Bytes;
 use store::{ByteStream, Digests};
 
-use crate::fetch::Arriving;
+use crate::fetch::{Arriving, Fetched};
 use crate::names::{AssetId, AssetName, VersionId};
 use crate::package::{OriginType, Status, VersionRecord};
 use crate::remote::RemoteBody;
@@ -108,13 +108,18 @@ impl Asset {
     pub async fn settled(self) -> Result<Asset> {
         let (arriving, wanting) = match self.source {
             Source::Recorded(_) | Source::Derived(..) => return Ok(self),
-            Source::Arriving(arriving, wanting) => (arriving, wanting),
+            Source::Arriving(arriving, wanting) => (Some(arriving), wanting),
             Source::Seen { connected, wanting, .. } => {
-                let arriving = self.catalog.fetch(&connected, &wanting, &self.id).await?;
-                (arriving.ok_or_else(|| no_asset(&self.id))?, wanting)
+                match self.catalog.fetch(&connected, &wanting, &self.id).await? {
+                    Some(Fetched::Arriving(arriving)) => (Some(arriving), wanting),
+                    Some(Fetched::Kept) => (None, wanting),
+                    None => return Err(no_asset(&self.id)),
+                }
             }
         };
-        arriving.kept().await?;
+        if let Some(arriving) = arriving {
+            arriving.kept().await?;
+        }
         let asset = self.catalog.open_recorded(&wanting, &self.id).await?;
         asset.ok_or_else(|| no_asset(&self.id))
     }

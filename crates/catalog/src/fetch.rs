@@ -85,21 +85,29 @@ pub(crate) struct Fetches(Mutex<HashMap<Key, Arc<Running>>>);
 
 type Key = (Arc<str>, ConnectionName, AssetId);
 
+/// What came of asking for a file.
+pub(crate) enum Fetched {
+    /// It is recorded, and opened like any other.
+    Kept,
+    /// It is on its way, and can be followed.
+    Arriving(Arc<Arriving>),
+}
+
 /// A file on its way, for one who asked.
 pub(crate) struct Arriving {
-    head: Option<Head>,
+    head: Head,
     progress: watch::Receiver<Progress>,
 }
 
 impl Arriving {
     /// Its size, if the registry says.
     pub(crate) fn size_bytes(&self) -> Option<u64> {
-        self.head.as_ref().and_then(|head| head.size_bytes)
+        self.head.size_bytes
     }
 
     /// When it was last changed at the registry.
     pub(crate) fn modified(&self) -> Timestamp {
-        self.head.as_ref().map_or(Timestamp::from_millis(0), |head| head.modified)
+        self.head.modified
     }
 
     /// Waits until it is recorded.
@@ -113,10 +121,7 @@ impl Arriving {
 
     /// Its bytes as they come; the last piece only when it is recorded.
     pub(crate) fn bytes(&self) -> ByteStream {
-        let Some(head) = &self.head else {
-            return Box::pin(futures_util::stream::once(async { Err(io::Error::other("the fetch has ended")) }));
-        };
-        let state = (head.follow.stream(), self.progress.clone(), None::<Bytes>);
+        let state = (self.head.follow.stream(), self.progress.clone(), None::<Bytes>);
         Box::pin(futures_util::stream::unfold(state, |(mut body, mut progress, mut held)| async move {
             loop {
                 match body.next().await {
@@ -152,7 +157,7 @@ impl Catalog {
         connected: &Arc<Repository>,
         wanting: &Arc<Repository>,
         id: &AssetId,
-    ) -> Result<Option<Arc<Arriving>>> {
+    ) -> Result<Option<Fetched>> {
         let format = self.0.formats.named(id.version.package.format.as_str());
         let (Some(format), Some(connection)) = (format, &connected.connection) else { return Ok(None) };
         let Some(remote) = self.remote_of(connected, format) else { return Ok(None) };
@@ -164,17 +169,17 @@ impl Catalog {
                     // It is being recorded without us. What it records is found where it is recorded.
                     end(&mut running.progress.clone()).await;
                     if self.retain(connected, wanting, &id.version).await? {
-                        return Ok(Some(Arc::new(Arriving { head: None, progress: running.progress.clone() })));
+                        return Ok(Some(Fetched::Kept));
                     }
                 }
                 Joined::First(running, sender) => {
                     let (catalog, connected) = (self.clone(), Arc::clone(connected));
                     let (remote, id, task) = (remote.clone(), id.clone(), Arc::clone(&running));
-                    let key = key.clone();
+                    let entry = Entry { catalog: self.clone(), key: key.clone() };
                     self.0.tasks.spawn(async move {
                         let fetch = Fetch { catalog: &catalog, connected, format, remote, id, running: task };
                         let outcome = fetch.run(&sender).await;
-                        catalog.0.fetches.forget(&key);
+                        drop(entry);
                         sender.send_replace(outcome);
                     });
                     break running;
@@ -187,14 +192,15 @@ impl Catalog {
         match now {
             Progress::Absent => Ok(None),
             Progress::Failed(failure) => Err(failure.into()),
-            Progress::Kept => Ok(Some(Arc::new(Arriving { head: None, progress: running.progress.clone() }))),
+            Progress::Kept => Ok(Some(Fetched::Kept)),
             Progress::Arriving(head) => {
                 let is_small = head.size_bytes.is_none_or(|size| size <= SENT_WHEN_VERIFIED_BYTES);
-                let arriving = Arriving { head: Some(head), progress: running.progress.clone() };
+                let arriving = Arriving { head, progress: running.progress.clone() };
                 if is_small {
                     arriving.kept().await?;
+                    return Ok(Some(Fetched::Kept));
                 }
-                Ok(Some(Arc::new(arriving)))
+                Ok(Some(Fetched::Arriving(Arc::new(arriving))))
             }
             Progress::Asking => Err(Failure::Ours.into()),
         }
@@ -248,9 +254,15 @@ impl Catalog {
     }
 }
 
-impl Fetches {
-    fn forget(&self, key: &Key) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+/// The place of a fetch in the list; given up when it ends, however it ends.
+struct Entry {
+    catalog: Catalog,
+    key: Key,
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        self.catalog.0.fetches.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.key);
     }
 }
 

@@ -17,6 +17,7 @@ use crate::ids::new_id;
 use crate::names::{AssetName, PackageId, Version, VersionId};
 use crate::package::{Origin, OriginType, Restriction, Restrictions, Status, VersionRecord};
 use crate::repository::Repository;
+use crate::screen::{View, screen};
 use crate::{Error, Result};
 
 /// A package's row.
@@ -104,6 +105,9 @@ const BLOB: &str = "
 const INSERT_ASSET: &str = "
     INSERT INTO assets (version_id, name, blob_id, modified)
     VALUES ($1, $2, $3, $4)";
+
+/// The manifest of a version whose describing file is not here.
+const NO_MANIFEST: &str = "{}";
 
 /// The four values that name a package in a repository.
 pub(crate) fn package_key(repository: &Repository, id: &PackageId) -> Vec<store::Value> {
@@ -311,10 +315,13 @@ pub(crate) fn record(tx: &mut Tx<'_>, repository: &Repository, by: &By, new: &Re
     if finished {
         row.record.status = new.status;
     }
+    let mut described = false;
     if let Some(manifest) = &new.manifest {
-        row.manifest = serde_json::to_string(manifest).map_err(Error::internal)?;
+        let manifest = serde_json::to_string(manifest).map_err(Error::internal)?;
+        described = row.manifest != manifest;
+        row.manifest = manifest;
     }
-    let is_new = created || finished || added > 0;
+    let is_new = created || finished || described || added > 0;
     if is_new {
         present.sort_by(|a, b| a.record.name.cmp(&b.record.name));
         save(tx, repository, by, &id.package, &mut row, &present, created)?;
@@ -333,6 +340,61 @@ fn takes_more(record: &VersionRecord, id: &VersionId, new: &Recording, created: 
         Status::Disposed => "is Disposed; delete it before publishing it again",
     };
     Err(Error::conflict(Kind::PackageVersion, id.version.as_str(), format!("Package version {id} {what}")))
+}
+
+/// Copies what one repository records of a version into another of the domain: the version if it is new there, and the
+/// files that it lacks. A version of another origin there is left alone, and so is a file that is there. False when
+/// `from` records no such version, or one that may not be kept elsewhere.
+pub(crate) fn retain(
+    tx: &mut Tx<'_>,
+    from: &Repository,
+    to: &Repository,
+    by: &By,
+    id: &VersionId,
+    assets_per_version: u32,
+) -> Result<bool> {
+    let Some(source_package) = package(tx, from, &id.package)? else { return Ok(false) };
+    let Some(source) = version(tx, &source_package, &id.version)? else { return Ok(false) };
+    if screen(source.record.status, View::Serve, || id.to_string()).is_err() {
+        return Ok(false);
+    }
+    let mut wanted = assets(tx, &source)?;
+    let mut knows_itself = false;
+    if let Some(target_package) = package(tx, to, &id.package)?
+        && let Some(target) = version(tx, &target_package, &id.version)?
+    {
+        if target.record.origin != source.record.origin {
+            return Ok(true);
+        }
+        let present = assets(tx, &target)?;
+        wanted.retain(|row| present.iter().all(|known| known.record.name != row.record.name));
+        knows_itself = target.manifest != NO_MANIFEST;
+    }
+    let manifest = if knows_itself || source.manifest == NO_MANIFEST {
+        None
+    } else {
+        Some(serde_json::from_str(&source.manifest).map_err(Error::internal)?)
+    };
+    let recording = Recording {
+        id: id.clone(),
+        way: Way::Taken,
+        origin: source.record.origin.clone(),
+        published_upstream: source.record.published_upstream,
+        assets: wanted
+            .into_iter()
+            .map(|row| NewAsset {
+                name: row.record.name.clone(),
+                modified: row.record.modified,
+                bytes: NewBytes::Shared(row),
+            })
+            .collect(),
+        manifest,
+        status: source.record.status,
+        open_ended: true,
+        assets_per_version,
+    };
+    record(tx, to, by, &recording)?;
+    Ok(true)
 }
 
 /// Writes a version's row after a change, with its new revision, and the change.
@@ -391,7 +453,7 @@ fn insert_version(tx: &mut Tx<'_>, package: &PackageRow, by: &By, new: &Recordin
             published: by.now,
             published_upstream: new.published_upstream,
         },
-        manifest: "{}".to_owned(),
+        manifest: NO_MANIFEST.to_owned(),
     };
     let VersionRecord { version, status, revision, origin, published, published_upstream } = &row.record;
     tx.execute(

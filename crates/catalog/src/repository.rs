@@ -464,12 +464,10 @@ impl Permit<Repository> {
         self.catalog.read_again(&place).await
     }
 
-    /// Connects it to a public registry. Errors: `Invalid` (unknown name, another connection, upstreams), `Conflict`
-    /// (this connection already).
+    /// Connects it to a public registry. Which names there are is the face's to know.
+    ///
+    /// Errors: `Invalid` (another connection, upstreams), `Conflict` (this connection already).
     pub async fn connect(&self, connection: &ConnectionName) -> Result<Repository> {
-        if !self.catalog.is_connection(connection) {
-            return Err(Error::Invalid(format!("`{connection}` is not the name of an external connection")));
-        }
         let repository = Arc::clone(&self.thing);
         let wanted = connection.clone();
         self.catalog

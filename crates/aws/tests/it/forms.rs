@@ -2,7 +2,7 @@
 
 use aws::Fault;
 use aws::query::Form;
-use aws::reader::{Field, Reader};
+use aws::reader::Reader;
 
 fn form(body: &str) -> Form {
     Form::parse(body.as_bytes()).unwrap()
@@ -12,7 +12,7 @@ type Tag = (String, Option<String>);
 
 fn tags(form: &Form) -> Result<Option<Vec<Tag>>, Fault> {
     let mut read = Reader::of_form(form);
-    let tags = read.form("Tags", "tags").optional_list(50, |item| {
+    let tags = read.form("Tags", "tags").optional_list_of(50, |item| {
         item.required_structure(|read| {
             let key = read.form("Key", "key").required();
             let value = read.form("Value", "value").optional();
@@ -85,21 +85,18 @@ fn lists_in_lists_and_flat_lists_are_read() {
     let mut read = Reader::of_form(&form);
     let entries = read
         .form("ContextEntries", "contextEntries")
-        .required_list(9, |item| {
+        .required_list_of(9, |item| {
             item.required_structure(|read| {
                 read.form("ContextKeyValues", "contextKeyValues")
-                    .required_list(9, Field::required::<String>)
+                    .required_list::<String>(9)
             })
         });
-    let filters = read.form("Filter", "filter").required_list(9, |item| {
-        item.required_structure(|read| {
-            read.form("Value", "value")
-                .required_list(9, Field::required::<String>)
-        })
+    let filters = read.form("Filter", "filter").required_list_of(9, |item| {
+        item.required_structure(|read| read.form("Value", "value").required_list::<String>(9))
     });
     let instances = read
         .form("InstanceId", "instanceId")
-        .required_list(9, Field::required::<String>);
+        .required_list::<String>(9);
     let profile = read
         .form("IamInstanceProfile", "iamInstanceProfile")
         .required_structure(|read| read.form("Name", "name").required::<String>());

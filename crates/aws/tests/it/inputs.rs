@@ -2,7 +2,7 @@
 
 use aws::member::{Kind, check_length, check_pattern, parse_integer};
 use aws::page::MaxResults;
-use aws::reader::{Field, Reader};
+use aws::reader::Reader;
 use aws::rest_json::{Input, json_response};
 use aws::{AccountId, Fault, Member, Violation};
 use http::{HeaderMap, HeaderValue, StatusCode};
@@ -219,13 +219,9 @@ type Copy = (
 
 fn copy(input: &Input) -> Result<Copy, Fault> {
     let mut read = Reader::new(input);
-    let versions = read
-        .body("versions", "versions")
-        .optional_list(2, Field::required::<String>);
-    let statuses = read
-        .body("statuses", "statuses")
-        .optional_map(Field::required::<String>, Field::required);
-    let tags = read.body("tags", "tags").optional_list(200, |item| {
+    let versions = read.body("versions", "versions").optional_list(2);
+    let statuses = read.body("statuses", "statuses").optional_map();
+    let tags = read.body("tags", "tags").optional_list_of(200, |item| {
         item.required_structure(|read| {
             let key = read.body("key", "key").required();
             let value = read.body("value", "value").required();
