@@ -30,6 +30,7 @@ mod repository;
 pub mod screen;
 mod settle;
 mod shelf;
+mod sweep;
 mod tags;
 mod upstream;
 
@@ -69,6 +70,7 @@ pub use remote::{
     RemoteVersion, Remotes,
 };
 pub use repository::{NewRepository, PackageFilter, Repository, RepositoryAt, RepositoryChange};
+pub use sweep::Swept;
 
 /// The catalog: everything above databases and bytes, below HTTP. Cheap to clone.
 #[derive(Clone)]
@@ -87,8 +89,11 @@ struct Inner {
     tasks: TaskTracker,
 }
 
-const MIGRATIONS: &[Migration] =
-    &[Migration { number: 1, name: "catalog", sql: include_str!("../migrations/0001_catalog.sql") }];
+const MIGRATIONS: &[Migration] = &[Migration {
+    number: 1,
+    name: "catalog",
+    sql: include_str!("../migrations/0001_catalog.sql"),
+}];
 
 /// What a catalog is made of.
 pub struct Parts {
@@ -142,13 +147,31 @@ impl Default for Limits {
 impl Catalog {
     /// Opens the catalog over a database and a store of blobs; brings its tables up to date.
     pub async fn start(parts: Parts) -> Result<Self> {
-        let Parts { database, blobs, iam, formats, remotes, limits } = parts;
+        let Parts {
+            database,
+            blobs,
+            iam,
+            formats,
+            remotes,
+            limits,
+        } = parts;
         database.migrate("catalog", MIGRATIONS).await?;
-        let remotes = Remotes::new(&database, &blobs, iam.clock().clone(), remotes).map_err(Error::internal)?;
+        let remotes = Remotes::new(&database, &blobs, iam.clock().clone(), remotes)
+            .map_err(Error::internal)?;
         let shelf = Shelf::new(&database);
         let fetches = Fetches::default();
         let tasks = TaskTracker::new();
-        Ok(Self(Arc::new(Inner { database, blobs, iam, formats, remotes, limits, shelf, fetches, tasks })))
+        Ok(Self(Arc::new(Inner {
+            database,
+            blobs,
+            iam,
+            formats,
+            remotes,
+            limits,
+            shelf,
+            fetches,
+            tasks,
+        })))
     }
 
     /// Waits for the fetches that run. Call it after the last request has been answered.

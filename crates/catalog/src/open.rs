@@ -136,7 +136,12 @@ impl Catalog {
     /// domain; a repository that is not there is answered as reading it would be.
     ///
     /// Errors: `WrongDomain`, `Denied`, `NotFound` (domain, repository; also for a format this server has not).
-    pub async fn open(&self, caller: &Caller, at: &RepositoryAt, format: &FormatName) -> Result<OpenRepository> {
+    pub async fn open(
+        &self,
+        caller: &Caller,
+        at: &RepositoryAt,
+        format: &FormatName,
+    ) -> Result<OpenRepository> {
         let Some(map) = self.find_domain(&at.domain).await? else {
             // A token is of one domain; this one is not it.
             if caller.domain_number().is_some() {
@@ -144,12 +149,19 @@ impl Catalog {
             }
             return Err(no_domain(&at.domain));
         };
-        if caller.domain_number().is_some_and(|number| number != map.domain.number) {
+        if caller
+            .domain_number()
+            .is_some_and(|number| number != map.domain.number)
+        {
             return Err(Error::WrongDomain);
         }
         let repository = match map.repositories.get(&at.name) {
             Some(repository) => Arc::clone(repository),
-            None => self.repository(caller, Action::ReadFromRepository, at).await?.thing,
+            None => {
+                self.repository(caller, Action::ReadFromRepository, at)
+                    .await?
+                    .thing
+            }
         };
         let format = self.0.formats.named(format.as_str()).ok_or_else(|| {
             Error::not_found(
@@ -158,7 +170,13 @@ impl Catalog {
                 format!("packages of format `{format}` are not served here"),
             )
         })?;
-        Ok(OpenRepository { catalog: self.clone(), repository, at: at.clone(), format, caller: caller.clone() })
+        Ok(OpenRepository {
+            catalog: self.clone(),
+            repository,
+            at: at.clone(),
+            format,
+            caller: caller.clone(),
+        })
     }
 }
 
@@ -181,22 +199,31 @@ impl OpenRepository {
     /// The action for every read, on the repository. Called by each reading verb; a format calls it itself before it
     /// answers something that it does not ask the catalog for.
     pub async fn may_read(&self) -> Result<()> {
-        self.catalog.repository(&self.caller, Action::ReadFromRepository, &self.at).await.map(drop)
+        self.catalog
+            .repository(&self.caller, Action::ReadFromRepository, &self.at)
+            .await
+            .map(drop)
     }
 
     /// `PublishPackageVersion` on the package. Called by [`OpenRepository::publish`]; a format calls it itself before it
     /// takes something that belongs to a file and is not one (Maven's checksums).
     pub async fn may_publish(&self, package: &PackageId) -> Result<()> {
-        self.permit(Action::PublishPackageVersion, package).await.map(drop)
+        self.permit(Action::PublishPackageVersion, package)
+            .await
+            .map(drop)
     }
 
     /// `PutPackageMetadata` on the package. Called by [`OpenRepository::settle`].
     pub async fn may_put_metadata(&self, package: &PackageId) -> Result<()> {
-        self.permit(Action::PutPackageMetadata, package).await.map(drop)
+        self.permit(Action::PutPackageMetadata, package)
+            .await
+            .map(drop)
     }
 
     async fn permit(&self, action: Action, package: &PackageId) -> Result<Permit<PackageAt>> {
-        self.catalog.package(&self.caller, action, &self.at, package).await
+        self.catalog
+            .package(&self.caller, action, &self.at, package)
+            .await
     }
 
     /// Every version it can serve, upstreams merged. `None` when no repository and no registry on the way knows the
@@ -233,14 +260,25 @@ impl OpenRepository {
     /// what is Unfinished). Empty when there is none.
     pub async fn assets(&self, id: &VersionId) -> Result<Vec<AssetRecord>> {
         self.may_read().await?;
-        let rows = self.catalog.recorded_versions(&self.repository, &id.package).await?;
-        let Some(row) = rows.into_iter().find(|row| row.record.version == id.version) else { return Ok(Vec::new()) };
+        let rows = self
+            .catalog
+            .recorded_versions(&self.repository, &id.package)
+            .await?;
+        let Some(row) = rows
+            .into_iter()
+            .find(|row| row.record.version == id.version)
+        else {
+            return Ok(Vec::new());
+        };
         self.catalog.recorded_assets(&row.id).await
     }
 
     /// One version with its files, in whatever state, as the first repository on the way that has it records it. `None`
     /// when none has. Registries are not asked and nothing is retained: what only they have is found file by file.
-    pub async fn recorded(&self, id: &VersionId) -> Result<Option<(VersionRecord, Vec<AssetRecord>)>> {
+    pub async fn recorded(
+        &self,
+        id: &VersionId,
+    ) -> Result<Option<(VersionRecord, Vec<AssetRecord>)>> {
         self.may_read().await?;
         let mut walk = Walk::begin(&self.catalog, &self.repository, self.format).await?;
         while let Some(stop) = walk.next(&self.catalog, &id.package).await? {
@@ -264,14 +302,19 @@ impl OpenRepository {
         if let Some(asset) = self.catalog.open_recorded(&self.repository, id).await? {
             return Ok(asset);
         }
-        let found = self.catalog.find_beyond(&self.repository, self.format, id, purpose).await?;
+        let found = self
+            .catalog
+            .find_beyond(&self.repository, self.format, id, purpose)
+            .await?;
         found.ok_or_else(|| no_asset(id))
     }
 
     /// Begins to publish a version: PublishPackageVersion on the package, origin controls, the version's state, whether
     /// an upstream has it, quotas. Refused before the first byte.
     pub async fn publish(&self, id: &VersionId) -> Result<Publication> {
-        let permit = self.permit(Action::PublishPackageVersion, &id.package).await?;
+        let permit = self
+            .permit(Action::PublishPackageVersion, &id.package)
+            .await?;
         Publication::begin(&permit, id.clone()).await
     }
 
@@ -279,8 +322,13 @@ impl OpenRepository {
     /// the state a step is about, are left alone. The result is the versions that changed.
     pub async fn settle(&self, package: &PackageId, steps: Vec<Settle>) -> Result<Vec<Version>> {
         let permit = self.permit(Action::PutPackageMetadata, package).await?;
-        let (repository, package, by) = (Arc::clone(&self.repository), package.clone(), permit.by());
-        self.catalog.0.database.write(move |tx| settle::settle(tx, &repository, &by, &package, &steps)).await
+        let (repository, package, by) =
+            (Arc::clone(&self.repository), package.clone(), permit.by());
+        self.catalog
+            .0
+            .database
+            .write(move |tx| settle::settle(tx, &repository, &by, &package, &steps))
+            .await
     }
 
     /// What was noted under this key of this repository and format.
@@ -312,19 +360,33 @@ impl OpenRepository {
 
     /// Notes something; `None` forgets it. It is dropped after `keep_for`, if given. Needs no permission of its own: the
     /// format calls it after a verb that had one.
-    pub async fn set_note(&self, key: &str, text: Option<String>, keep_for: Option<Duration>) -> Result<()> {
+    pub async fn set_note(
+        &self,
+        key: &str,
+        text: Option<String>,
+        keep_for: Option<Duration>,
+    ) -> Result<()> {
         let now = self.now();
-        let (repository, format, key) = (Arc::clone(&self.repository), self.format.name(), key.to_owned());
+        let (repository, format, key) = (
+            Arc::clone(&self.repository),
+            self.format.name(),
+            key.to_owned(),
+        );
         if text.as_ref().is_some_and(|text| text.len() > NOTE_BYTES) {
-            return Err(Error::Invalid(format!("more than {NOTE_BYTES} bytes cannot be remembered")));
+            return Err(Error::Invalid(format!(
+                "more than {NOTE_BYTES} bytes cannot be remembered"
+            )));
         }
         let expires = keep_for.map(|time| now.plus(time).millis());
         self.catalog
             .0
             .database
             .write(move |tx| {
-                let mut values =
-                    vec![(&*repository.id).into(), format.as_str().into(), key.as_str().into()];
+                let mut values = vec![
+                    (&*repository.id).into(),
+                    format.as_str().into(),
+                    key.as_str().into(),
+                ];
                 let Some(text) = &text else {
                     tx.execute(FORGET_NOTE, &values)?;
                     return Ok(());
@@ -344,7 +406,9 @@ impl OpenRepository {
         let mut documents = Vec::new();
         let mut failure = None;
         for repository in self.on_the_way().await? {
-            let Some(remote) = self.catalog.remote_of(&repository, self.format) else { continue };
+            let Some(remote) = self.catalog.remote_of(&repository, self.format) else {
+                continue;
+            };
             match remote.document(path, asking).await {
                 Ok(document) => documents.extend(document.map(|document| document.body)),
                 Err(error) => failure = Some(error),
@@ -444,7 +508,11 @@ impl Merging {
                 None => Ok(None),
             };
         }
-        self.versions.sort_by(|a, b| format.order(&a.version, &b.version).then_with(|| a.version.cmp(&b.version)));
+        self.versions.sort_by(|a, b| {
+            format
+                .order(&a.version, &b.version)
+                .then_with(|| a.version.cmp(&b.version))
+        });
         let shown: HashSet<_> = self.versions.iter().map(|listed| &listed.version).collect();
         self.labels.retain(|_, version| shown.contains(version));
         Ok(Some(Listing {
@@ -459,7 +527,13 @@ impl Merging {
 
 impl Catalog {
     pub(crate) async fn recorded_assets(&self, version_id: &str) -> Result<Vec<AssetRecord>> {
-        let rows = self.0.database.rows(record::ASSETS, vec![version_id.into()]).await?;
-        rows.iter().map(|row| Ok(record::read_asset(row)?.record)).collect()
+        let rows = self
+            .0
+            .database
+            .rows(record::ASSETS, vec![version_id.into()])
+            .await?;
+        rows.iter()
+            .map(|row| Ok(record::read_asset(row)?.record))
+            .collect()
     }
 }

@@ -33,7 +33,13 @@ pub(super) enum Unread {
 
 /// The length that a head promises.
 pub(super) fn size_bytes(headers: &HeaderMap) -> Option<u64> {
-    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()
+    headers
+        .get(header::CONTENT_LENGTH)?
+        .to_str()
+        .ok()?
+        .trim()
+        .parse()
+        .ok()
 }
 
 /// The pieces of a body as they come. Fails when one takes longer than `idle`, all of them longer than `whole`, the
@@ -75,7 +81,9 @@ impl Reading {
             }
             Ok(Some(Err(error))) => {
                 let kind = cause::<io::Error>(&error).map(io::Error::kind);
-                Some(Err(self.failure(kind.unwrap_or(io::ErrorKind::UnexpectedEof))))
+                Some(Err(
+                    self.failure(kind.unwrap_or(io::ErrorKind::UnexpectedEof))
+                ))
             }
             Ok(None) if self.promised.is_some_and(|promised| promised != self.seen) => {
                 Some(Err(self.failure(io::ErrorKind::UnexpectedEof)))
@@ -102,7 +110,10 @@ pub(super) async fn read_whole(
     whole: Duration,
 ) -> Result<Bytes, Unread> {
     let coding = response.headers().get(header::CONTENT_ENCODING);
-    let coding = coding.map_or("", |value| value.to_str().unwrap_or("?")).trim().to_ascii_lowercase();
+    let coding = coding
+        .map_or("", |value| value.to_str().unwrap_or("?"))
+        .trim()
+        .to_ascii_lowercase();
     let is_plain = matches!(coding.as_str(), "" | "identity");
     let promised = size_bytes(response.headers()).unwrap_or(0);
     if is_plain && promised > limit_bytes as u64 {
@@ -119,7 +130,9 @@ pub(super) async fn read_whole(
         "br" => Box::new(BrotliDecoder::new(packed)),
         _ => return Err(Unread::Coding),
     };
-    let expected = usize::try_from(promised).unwrap_or(usize::MAX).min(limit_bytes);
+    let expected = usize::try_from(promised)
+        .unwrap_or(usize::MAX)
+        .min(limit_bytes);
     let mut body = BytesMut::with_capacity(expected.min(FIRST_ROOM));
     loop {
         match reader.read_buf(&mut body).await {
@@ -134,13 +147,21 @@ pub(super) async fn read_whole(
 
 /// What it means for the one who asked that a body ended with `error`. Only the kind is told: the text may
 /// hold an address.
-pub(super) fn broken(connection: &ConnectionName, error: &io::Error, retry_after: Duration) -> RemoteError {
+pub(super) fn broken(
+    connection: &ConnectionName,
+    error: &io::Error,
+    retry_after: Duration,
+) -> RemoteError {
     let connection = connection.clone();
     match error.kind() {
         io::ErrorKind::TimedOut => RemoteError::TimedOut { connection },
         kind => {
             let message = format!("the connection broke under a body: {kind}");
-            RemoteError::Unreachable { connection, message, retry_after }
+            RemoteError::Unreachable {
+                connection,
+                message,
+                retry_after,
+            }
         }
     }
 }
@@ -153,5 +174,8 @@ const FIRST_ROOM: usize = 1 << 20;
 /// A packed body that ends early by its own account (`UnexpectedEof`) may be either; the connection it is then, as the
 /// milder judgement: the same request may succeed later.
 fn came_from_below(error: &io::Error) -> bool {
-    !matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput | io::ErrorKind::Other)
+    !matches!(
+        error.kind(),
+        io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput | io::ErrorKind::Other
+    )
 }

@@ -57,18 +57,27 @@ pub(super) struct Pass<'a> {
 
 impl Breaker {
     pub(super) fn new(back_off: Duration) -> Self {
-        Self { state: Mutex::new(State::Closed { failures: 0 }), back_off }
+        Self {
+            state: Mutex::new(State::Closed { failures: 0 }),
+            back_off,
+        }
     }
 
     /// The leave to ask, or how long not to.
     pub(super) fn enter(&self, now: Timestamp) -> Result<Pass<'_>, Duration> {
         self.with(|state| match state {
-            State::Closed { .. } => Ok(Pass { breaker: self, is_probe: false }),
+            State::Closed { .. } => Ok(Pass {
+                breaker: self,
+                is_probe: false,
+            }),
             State::Open { until, .. } if now < *until => Err(until.since(now)),
             State::Open { probing: true, .. } => Err(DURING_PROBE),
             State::Open { probing, .. } => {
                 *probing = true;
-                Ok(Pass { breaker: self, is_probe: true })
+                Ok(Pass {
+                    breaker: self,
+                    is_probe: true,
+                })
             }
         })
     }
@@ -109,7 +118,10 @@ impl Breaker {
         let time = retry_after.map_or(self.back_off, |asked| {
             asked.clamp(self.back_off, LONGEST_BACK_OFF.max(self.back_off))
         });
-        *state = State::Open { until: now.plus(time), probing: false };
+        *state = State::Open {
+            until: now.plus(time),
+            probing: false,
+        };
         time
     }
 
@@ -173,13 +185,22 @@ mod tests {
     fn it_opens_at_a_failure_of_the_registry_and_lets_one_probe_through_afterwards() {
         let breaker = Breaker::new(BACK_OFF);
         let pass = breaker.enter(second(0)).unwrap();
-        assert_eq!(pass.failed(Gravity::Registry, None, second(0)), Some(BACK_OFF));
-        assert_eq!(breaker.enter(second(10)).err(), Some(Duration::from_secs(20)));
+        assert_eq!(
+            pass.failed(Gravity::Registry, None, second(0)),
+            Some(BACK_OFF)
+        );
+        assert_eq!(
+            breaker.enter(second(10)).err(),
+            Some(Duration::from_secs(20))
+        );
         assert_eq!(breaker.open_for(second(10)), Some(Duration::from_secs(20)));
 
         let probe = breaker.enter(second(30)).unwrap();
         assert_eq!(breaker.enter(second(30)).err(), Some(DURING_PROBE));
-        assert_eq!(probe.failed(Gravity::Path, None, second(31)), Some(BACK_OFF));
+        assert_eq!(
+            probe.failed(Gravity::Path, None, second(31)),
+            Some(BACK_OFF)
+        );
         assert!(breaker.enter(second(60)).is_err());
 
         let probe = breaker.enter(second(61)).unwrap();
@@ -190,7 +211,12 @@ mod tests {
     #[test]
     fn failures_of_paths_open_it_only_when_nothing_succeeds_between_them() {
         let breaker = Breaker::new(BACK_OFF);
-        let fail = || breaker.enter(second(0)).unwrap().failed(Gravity::Path, None, second(0));
+        let fail = || {
+            breaker
+                .enter(second(0))
+                .unwrap()
+                .failed(Gravity::Path, None, second(0))
+        };
         assert_eq!([fail(), fail()], [None, None]);
         assert!(!breaker.enter(second(0)).unwrap().succeeded());
         assert_eq!([fail(), fail(), fail()], [None, None, Some(BACK_OFF)]);
@@ -222,7 +248,11 @@ mod tests {
         let breaker = Breaker::new(BACK_OFF);
         let passes: Vec<_> = (0..50).map(|_| breaker.enter(second(0)).unwrap()).collect();
         let opened = passes.into_iter().enumerate().filter_map(|(late, pass)| {
-            pass.failed(Gravity::Registry, None, second(i64::try_from(late).unwrap()))
+            pass.failed(
+                Gravity::Registry,
+                None,
+                second(i64::try_from(late).unwrap()),
+            )
         });
         assert_eq!(opened.count(), 1);
         assert!(breaker.enter(second(30)).is_ok());

@@ -81,7 +81,12 @@ impl Registry {
             let path = format!("{}/", base.path());
             base.set_path(&path);
         }
-        Ok(Self { connection, breaker: Breaker::new(back_off), base, authorization })
+        Ok(Self {
+            connection,
+            breaker: Breaker::new(back_off),
+            base,
+            authorization,
+        })
     }
 
     /// The address of `path`. `None` when it would lead out of the registry, up past its base.
@@ -96,19 +101,30 @@ impl Registry {
 
     /// What is sent to prove who we are: to the configured scheme, host and port only.
     fn authorization_for(&self, url: &Url) -> Option<&HeaderValue> {
-        self.authorization.as_ref().filter(|_| url.origin() == self.base.origin())
+        self.authorization
+            .as_ref()
+            .filter(|_| url.origin() == self.base.origin())
     }
 
     pub(super) fn wrong(&self, message: impl Into<String>) -> RemoteError {
-        RemoteError::Wrong { connection: self.connection.clone(), message: message.into() }
+        RemoteError::Wrong {
+            connection: self.connection.clone(),
+            message: message.into(),
+        }
     }
 
     pub(super) fn timed_out(&self) -> RemoteError {
-        RemoteError::TimedOut { connection: self.connection.clone() }
+        RemoteError::TimedOut {
+            connection: self.connection.clone(),
+        }
     }
 
     pub(super) fn unreachable(&self, message: String, retry_after: Duration) -> RemoteError {
-        RemoteError::Unreachable { connection: self.connection.clone(), message, retry_after }
+        RemoteError::Unreachable {
+            connection: self.connection.clone(),
+            message,
+            retry_after,
+        }
     }
 
     /// Why it is not asked just now, if so.
@@ -117,7 +133,10 @@ impl Registry {
     }
 
     fn left_alone(&self, time: Duration) -> RemoteError {
-        self.unreachable("it failed a moment ago and is left alone for a while".to_owned(), time)
+        self.unreachable(
+            "it failed a moment ago and is left alone for a while".to_owned(),
+            time,
+        )
     }
 
     pub(super) fn note_opened(&self, time: Option<Duration>, why: &RemoteError) {
@@ -141,7 +160,10 @@ fn basic(address: &Url) -> Option<HeaderValue> {
     let mut plain: Vec<u8> = percent_decode_str(address.username()).collect();
     plain.push(b':');
     plain.extend(percent_decode_str(password.unwrap_or_default()));
-    let text = format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(plain));
+    let text = format!(
+        "Basic {}",
+        base64::engine::general_purpose::STANDARD.encode(plain)
+    );
     let mut value = HeaderValue::from_str(&text).ok()?;
     value.set_sensitive(true);
     Some(value)
@@ -176,12 +198,22 @@ struct Fault {
 
 impl Fault {
     fn wrong(registry: &Registry, message: impl Into<String>) -> Self {
-        Self { error: registry.wrong(message), gravity: None, passing: false, retry_after: None }
+        Self {
+            error: registry.wrong(message),
+            gravity: None,
+            passing: false,
+            retry_after: None,
+        }
     }
 
     fn timed_out(registry: &Registry) -> Self {
         let gravity = Some(Gravity::Registry);
-        Self { error: registry.timed_out(), gravity, passing: false, retry_after: None }
+        Self {
+            error: registry.timed_out(),
+            gravity,
+            passing: false,
+            retry_after: None,
+        }
     }
 }
 
@@ -196,7 +228,10 @@ impl Client {
                 .referer(false)
                 .retry(reqwest::retry::never())
                 .connect_timeout(settings.connect_timeout)
-                .dns_resolver(Resolver { place, proxies: Arc::clone(&proxies) })
+                .dns_resolver(Resolver {
+                    place,
+                    proxies: Arc::clone(&proxies),
+                })
                 .build()
         };
         Ok(Self {
@@ -243,7 +278,11 @@ impl Client {
         outcome: Result<Answer, Fault>,
     ) -> Result<Answer, RemoteError> {
         let fault = match outcome {
-            Err(fault @ Fault { gravity: Some(_), .. }) => fault,
+            Err(
+                fault @ Fault {
+                    gravity: Some(_), ..
+                },
+            ) => fault,
             well => {
                 if pass.succeeded() {
                     tracing::info!(connection = %registry.connection, "a public registry answers again");
@@ -251,13 +290,31 @@ impl Client {
                 return well.map_err(|fault| fault.error);
             }
         };
-        let Fault { error, gravity, retry_after, .. } = fault;
-        let opened = pass.failed(gravity.unwrap_or(Gravity::Path), retry_after, self.clock.now());
+        let Fault {
+            error,
+            gravity,
+            retry_after,
+            ..
+        } = fault;
+        let opened = pass.failed(
+            gravity.unwrap_or(Gravity::Path),
+            retry_after,
+            self.clock.now(),
+        );
         registry.note_opened(opened, &error);
         Err(match (opened, error) {
-            (Some(retry_after), RemoteError::Unreachable { connection, message, .. }) => {
-                RemoteError::Unreachable { connection, message, retry_after }
-            }
+            (
+                Some(retry_after),
+                RemoteError::Unreachable {
+                    connection,
+                    message,
+                    ..
+                },
+            ) => RemoteError::Unreachable {
+                connection,
+                message,
+                retry_after,
+            },
             (_, error) => error,
         })
     }
@@ -283,7 +340,10 @@ impl Client {
             url.scheme().clone_into(&mut from);
             url = next;
         }
-        Err(Fault::wrong(registry, format!("more than {MAX_REDIRECTS} redirects")))
+        Err(Fault::wrong(
+            registry,
+            format!("more than {MAX_REDIRECTS} redirects"),
+        ))
     }
 
     async fn send(
@@ -309,15 +369,14 @@ impl Client {
         if let Some(value) = authorization {
             builder = builder.header(header::AUTHORIZATION, value);
         }
-        builder.send().await.map_err(|error| self.unsent(registry, &error.without_url()))
+        builder
+            .send()
+            .await
+            .map_err(|error| self.unsent(registry, &error.without_url()))
     }
 
     /// What an answer means that is no redirect.
-    fn read_head(
-        &self,
-        registry: &Registry,
-        response: reqwest::Response,
-    ) -> Result<Answer, Fault> {
+    fn read_head(&self, registry: &Registry, response: reqwest::Response) -> Result<Answer, Fault> {
         let status = response.status();
         let (gravity, passing) = match status {
             StatusCode::OK => return Ok(Answer::Found(response)),
@@ -334,9 +393,16 @@ impl Client {
         };
         let now = self.clock.now();
         let asked = response.headers().get(header::RETRY_AFTER);
-        let retry_after = asked.and_then(|value| retry_after(value, now)).filter(|_| gravity.is_some());
+        let retry_after = asked
+            .and_then(|value| retry_after(value, now))
+            .filter(|_| gravity.is_some());
         let error = registry.unreachable(format!("it answers {status}"), self.settings.back_off);
-        Err(Fault { error, gravity, passing: passing && retry_after.is_none(), retry_after })
+        Err(Fault {
+            error,
+            gravity,
+            passing: passing && retry_after.is_none(),
+            retry_after,
+        })
     }
 
     /// Why there is no answer at all.
@@ -367,7 +433,12 @@ impl Client {
             }
         };
         let error = registry.unreachable(message, self.settings.back_off);
-        Fault { error, gravity: Some(Gravity::Registry), passing, retry_after: None }
+        Fault {
+            error,
+            gravity: Some(Gravity::Registry),
+            passing,
+            retry_after: None,
+        }
     }
 }
 
@@ -429,12 +500,18 @@ mod tests {
             ("", Some("https://registry.test/a/")),
             ("b?q=1", Some("https://registry.test/a/b?q=1")),
             ("b%2fc", Some("https://registry.test/a/b%2fc")),
-            ("//other.test/b", Some("https://registry.test/a/other.test/b")),
+            (
+                "//other.test/b",
+                Some("https://registry.test/a/other.test/b"),
+            ),
             ("../b", None),
             ("b/../../c", None),
             ("%2e%2e/b", None),
             ("https://files.test/b", Some("https://files.test/b")),
-            ("https://me:secret@files.test/b", Some("https://files.test/b")),
+            (
+                "https://me:secret@files.test/b",
+                Some("https://files.test/b"),
+            ),
         ] {
             let found = registry.address(path);
             assert_eq!(found.as_ref().map(Url::as_str), expected, "{path}");
@@ -452,7 +529,11 @@ mod tests {
         ] {
             let value = registry.authorization_for(&Url::parse(url).unwrap());
             let expected = sent.then_some("Basic dXNAZXI6c2U6Y3JldA==");
-            assert_eq!(value.map(|value| value.to_str().unwrap()), expected, "{url}");
+            assert_eq!(
+                value.map(|value| value.to_str().unwrap()),
+                expected,
+                "{url}"
+            );
         }
     }
 

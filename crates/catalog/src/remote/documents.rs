@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use aws::Timestamp;
 use http::Method;
-use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::header::{self, HeaderName, HeaderValue};
 use moka::sync::Cache;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -78,7 +78,11 @@ struct Progress {
 }
 
 impl Documents {
-    pub(super) fn new(client: Client, database: &store::Database, blobs: &store::BlobStore) -> Self {
+    pub(super) fn new(
+        client: Client,
+        database: &store::Database,
+        blobs: &store::BlobStore,
+    ) -> Self {
         let memory = Cache::builder()
             .max_capacity(MEMORY_BYTES)
             .weigher(|(_, path): &Key, copy: &Arc<Kept>| copy.weight(path))
@@ -113,7 +117,8 @@ impl Documents {
         let flight = self.flight(registry, key, asking);
         let mut progress = flight.progress;
         let broke_off = || registry.unreachable("the refresh broke off".to_owned(), Duration::ZERO);
-        let first = progress.wait_for(|progress| progress.old.is_some() || progress.outcome.is_some());
+        let first =
+            progress.wait_for(|progress| progress.old.is_some() || progress.outcome.is_some());
         let first = first.await.map_err(|_| broke_off())?.clone();
         if let (Some(old), None) = (&first.old, &first.outcome) {
             let budget = flight.since + self.client.settings.refresh_budget;
@@ -138,7 +143,9 @@ impl Documents {
     /// Why a document is not asked for just now, if so.
     fn resting(&self, registry: &Registry, key: &Key, now: Timestamp) -> Option<RemoteError> {
         let failed = self.failed.get(key).filter(|(until, _)| now < *until);
-        failed.map(|(_, error)| error).or_else(|| registry.resting(now))
+        failed
+            .map(|(_, error)| error)
+            .or_else(|| registry.resting(now))
     }
 
     /// The flight for a document: the one that is under way, or a new one.
@@ -148,15 +155,24 @@ impl Documents {
             return flight.clone();
         }
         let (sender, progress) = watch::channel(Progress::default());
-        let flight = Flight { since: Instant::now(), progress };
+        let flight = Flight {
+            since: Instant::now(),
+            progress,
+        };
         flights.insert(key.clone(), flight.clone());
         drop(flights);
-        let landing = Landing { documents: Arc::clone(self), key };
+        let landing = Landing {
+            documents: Arc::clone(self),
+            key,
+        };
         let (registry, asking) = (Arc::clone(registry), asking.clone());
         let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
         while tasks.try_join_next().is_some() {}
         tasks.spawn(async move {
-            let outcome = landing.documents.fly(&registry, &landing.key, &asking, &sender).await;
+            let outcome = landing
+                .documents
+                .fly(&registry, &landing.key, &asking, &sender)
+                .await;
             // Who comes from now on finds the copy in memory, or begins anew.
             drop(landing);
             sender.send_modify(|progress| progress.outcome = Some(outcome));
@@ -177,7 +193,10 @@ impl Documents {
         if let Some(kept) = &known {
             self.memory.insert(key.clone(), Arc::clone(kept));
             if kept.is_fresh(asking, now) {
-                return Ok(Landed { kept: Arc::clone(kept), is_stale: false });
+                return Ok(Landed {
+                    kept: Arc::clone(kept),
+                    is_stale: false,
+                });
             }
         }
         // That there was none is no answer any more: a client would believe it for good.
@@ -193,9 +212,15 @@ impl Documents {
             (Ok(kept), _) => {
                 let kept = Arc::new(kept);
                 self.memory.insert(key.clone(), Arc::clone(&kept));
-                Ok(Landed { kept, is_stale: false })
+                Ok(Landed {
+                    kept,
+                    is_stale: false,
+                })
             }
-            (Err(_), Some(kept)) => Ok(Landed { kept, is_stale: true }),
+            (Err(_), Some(kept)) => Ok(Landed {
+                kept,
+                is_stale: true,
+            }),
             (Err(error), None) => Err(error),
         }
     }
@@ -245,8 +270,13 @@ impl Documents {
                 if let Some(old) = old.filter(|old| old.has(&sha256)) {
                     return Ok(self.seen_again(key, old, validators, asked).await);
                 }
-                let content = Content { body, sha256: sha256.into() };
-                Ok(self.keep(key, Kept::new(Some(content), validators, asked)).await)
+                let content = Content {
+                    body,
+                    sha256: sha256.into(),
+                };
+                Ok(self
+                    .keep(key, Kept::new(Some(content), validators, asked))
+                    .await)
             }
             (Answer::Unchanged(headers), Some(old)) => {
                 let validators = Validators::of(&headers).or(&old.validators);
@@ -255,9 +285,9 @@ impl Documents {
             (Answer::Unchanged(_), None) => {
                 Err(registry.wrong("`unchanged`, though nothing was at hand"))
             }
-            (Answer::Absent, _) => {
-                Ok(self.keep(key, Kept::new(None, Validators::default(), asked)).await)
-            }
+            (Answer::Absent, _) => Ok(self
+                .keep(key, Kept::new(None, Validators::default(), asked))
+                .await),
         }
     }
 
@@ -339,7 +369,11 @@ struct Landing {
 
 impl Drop for Landing {
     fn drop(&mut self) {
-        let mut flights = self.documents.flights.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut flights = self
+            .documents
+            .flights
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         flights.remove(&self.key);
     }
 }

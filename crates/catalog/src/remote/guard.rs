@@ -176,7 +176,7 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
             | [198, 18 | 19, ..]
             | [198, 51, 100, _]
             | [203, 0, 113, _]
-            | [224.., ..]
+            | [224..=255, ..]
     );
     !special && !is_of_the_link_v4(address)
 }
@@ -282,25 +282,75 @@ mod tests {
         let (http, https) = ("http://registry.test/a/", "https://registry.test/a/");
         let inside = "http://127.0.0.1:81/";
         for (base, from, to, expected) in [
-            (https, "https", "https://registry.test/b", Ok(Place::Configured)),
-            (https, "https", "https://REGISTRY.test:444/", Ok(Place::Configured)),
+            (
+                https,
+                "https",
+                "https://registry.test/b",
+                Ok(Place::Configured),
+            ),
+            (
+                https,
+                "https",
+                "https://REGISTRY.test:444/",
+                Ok(Place::Configured),
+            ),
             (https, "https", "https://files.test/b", Ok(Place::Elsewhere)),
-            (https, "https", "http://registry.test/b", Err(Refused::Scheme)),
+            (
+                https,
+                "https",
+                "http://registry.test/b",
+                Err(Refused::Scheme),
+            ),
             (http, "http", "http://files.test/b", Ok(Place::Elsewhere)),
             (http, "http", "https://files.test/b", Ok(Place::Elsewhere)),
-            (http, "https", "http://registry.test/b", Err(Refused::Scheme)),
+            (
+                http,
+                "https",
+                "http://registry.test/b",
+                Err(Refused::Scheme),
+            ),
             (http, "http", "ftp://files.test/b", Err(Refused::Scheme)),
             (http, "http", "file:///etc/passwd", Err(Refused::Scheme)),
             (http, "http", "data:,x", Err(Refused::Scheme)),
             (https, "https", "https://1.1.1.1/", Ok(Place::Elsewhere)),
-            (https, "https", "https://127.0.0.1/", Err(Refused::NotPublic)),
-            (https, "https", "https://2130706433/", Err(Refused::NotPublic)),
+            (
+                https,
+                "https",
+                "https://127.0.0.1/",
+                Err(Refused::NotPublic),
+            ),
+            (
+                https,
+                "https",
+                "https://2130706433/",
+                Err(Refused::NotPublic),
+            ),
             (https, "https", "https://0x7f.1/", Err(Refused::NotPublic)),
             (https, "https", "https://[::1]/", Err(Refused::NotPublic)),
-            (https, "https", "https://proxy.test/", Err(Refused::NotPublic)),
-            (inside, "http", "http://127.0.0.1:82/", Ok(Place::Configured)),
-            (inside, "http", "http://127.0.0.2:81/", Err(Refused::NotPublic)),
-            (inside, "http", "http://169.254.169.254/", Err(Refused::NotPublic)),
+            (
+                https,
+                "https",
+                "https://proxy.test/",
+                Err(Refused::NotPublic),
+            ),
+            (
+                inside,
+                "http",
+                "http://127.0.0.1:82/",
+                Ok(Place::Configured),
+            ),
+            (
+                inside,
+                "http",
+                "http://127.0.0.2:81/",
+                Err(Refused::NotPublic),
+            ),
+            (
+                inside,
+                "http",
+                "http://169.254.169.254/",
+                Err(Refused::NotPublic),
+            ),
         ] {
             let url = Url::parse(to).unwrap();
             let found = check(&Url::parse(base).unwrap(), from, &url, &proxies);
@@ -323,12 +373,20 @@ mod tests {
     async fn a_name_that_leads_to_this_machine_is_refused_unless_it_was_configured() {
         let resolve = async |place, proxies: &[&str]| {
             let proxies = proxies.iter().map(|name| (*name).to_owned()).collect();
-            let resolver = Resolver { place, proxies: Arc::new(proxies) };
+            let resolver = Resolver {
+                place,
+                proxies: Arc::new(proxies),
+            };
             let found = resolver.resolve("localhost".parse().unwrap()).await;
-            found.map(Iterator::count).map_err(|error| error.downcast::<Refused>().unwrap())
+            found
+                .map(Iterator::count)
+                .map_err(|error| error.downcast::<Refused>().unwrap())
         };
         assert!(resolve(Place::Configured, &[]).await.unwrap() > 0);
         assert!(resolve(Place::Elsewhere, &["localhost"]).await.unwrap() > 0);
-        assert_eq!(*resolve(Place::Elsewhere, &[]).await.unwrap_err(), Refused::NotPublic);
+        assert_eq!(
+            *resolve(Place::Elsewhere, &[]).await.unwrap_err(),
+            Refused::NotPublic
+        );
     }
 }

@@ -35,7 +35,6 @@ use self::client::{Answer, Client, Registry, Request};
 use self::documents::{Documents, read_small};
 use crate::names::{ConnectionName, Version};
 use crate::publish::Promise;
-use crate::{Error, Result};
 
 /// A public registry, reached through a connection. Cheap to clone.
 #[derive(Clone)]
@@ -98,8 +97,11 @@ impl Default for RemoteSettings {
 impl fmt::Debug for RemoteSettings {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let shown = |url: &Url| format!("{}{}", url.origin().ascii_serialization(), url.path());
-        let addresses: BTreeMap<_, _> =
-            self.addresses.iter().map(|(connection, url)| (connection, shown(url))).collect();
+        let addresses: BTreeMap<_, _> = self
+            .addresses
+            .iter()
+            .map(|(connection, url)| (connection, shown(url)))
+            .collect();
         out.debug_struct("RemoteSettings")
             .field("addresses", &addresses)
             .field("connect_timeout", &self.connect_timeout)
@@ -219,25 +221,29 @@ pub enum RemoteError {
 impl Remotes {
     /// The registries at the addresses of `settings`; copies of documents are kept in `database` and `blobs`.
     ///
-    /// Errors: `Internal` when an address is not one of HTTP, or the machine's certificates cannot be read.
+    /// Errors: `InvalidInput` when an address is not one of HTTP; `Other` when the machine's certificates cannot be read.
     pub fn new(
         database: &Database,
         blobs: &BlobStore,
         clock: Clock,
         settings: RemoteSettings,
-    ) -> Result<Self> {
+    ) -> io::Result<Self> {
         let mut registries = BTreeMap::new();
         for (connection, address) in &settings.addresses {
             let registry = Registry::new(connection.clone(), address, settings.back_off);
             let registry = registry.map_err(|problem| {
-                Error::internal(format!("the address of {connection} cannot be used: {problem}"))
+                let text = format!("the address of {connection} cannot be used: {problem}");
+                io::Error::new(io::ErrorKind::InvalidInput, text)
             })?;
             registries.insert(connection.clone(), Arc::new(registry));
         }
-        let client = Client::new(settings, clock).map_err(Error::internal)?;
+        let client = Client::new(settings, clock).map_err(io::Error::other)?;
         let documents = Arc::new(Documents::new(client.clone(), database, blobs));
         let house = Arc::new(House { client, documents });
-        Ok(Self { house, registries: Arc::new(registries) })
+        Ok(Self {
+            house,
+            registries: Arc::new(registries),
+        })
     }
 
     /// The registry of a connection. One without an address answers every question with
@@ -270,18 +276,21 @@ impl Remote {
         path: &str,
         asking: &Asking,
     ) -> Result<Option<Document>, RemoteError> {
-        self.house.documents.document(self.registry()?, path, asking).await
+        self.house
+            .documents
+            .document(self.registry()?, path, asking)
+            .await
     }
 
     /// A small body that is not kept: a checksum beside an asset. `None`: it is not there.
-    pub async fn read(
-        &self,
-        path: &str,
-        limit_bytes: usize,
-    ) -> Result<Option<Bytes>, RemoteError> {
+    pub async fn read(&self, path: &str, limit_bytes: usize) -> Result<Option<Bytes>, RemoteError> {
         let registry = self.registry()?;
-        let Some(response) = self.ask(Method::GET, path, false).await? else { return Ok(None) };
-        read_small(&self.house.client, registry, response, limit_bytes).await.map(Some)
+        let Some(response) = self.ask(Method::GET, path, false).await? else {
+            return Ok(None);
+        };
+        read_small(&self.house.client, registry, response, limit_bytes)
+            .await
+            .map(Some)
     }
 
     /// An asset, as a stream. `uncached` asks proxies on the way for a fresh copy. `None`: it is not there.
@@ -290,7 +299,9 @@ impl Remote {
         path: &str,
         uncached: bool,
     ) -> Result<Option<RemoteBody>, RemoteError> {
-        let Some(response) = self.ask(Method::GET, path, uncached).await? else { return Ok(None) };
+        let Some(response) = self.ask(Method::GET, path, uncached).await? else {
+            return Ok(None);
+        };
         let head = response.headers().clone();
         let settings = &self.house.client.settings;
         let body = body::pieces(response, settings.idle_timeout, settings.whole_timeout);
@@ -310,10 +321,12 @@ impl Remote {
     }
 
     fn registry(&self) -> Result<&Arc<Registry>, RemoteError> {
-        self.registry.as_ref().ok_or_else(|| RemoteError::NotConfigured {
-            connection: self.connection.clone(),
-            setting: setting(&self.connection),
-        })
+        self.registry
+            .as_ref()
+            .ok_or_else(|| RemoteError::NotConfigured {
+                connection: self.connection.clone(),
+                setting: setting(&self.connection),
+            })
     }
 
     /// Asks for an asset's bytes as they are: a coding would change the length and what the digests are of.
@@ -326,12 +339,19 @@ impl Remote {
         let registry = self.registry()?;
         let mut headers = vec![
             (header::ACCEPT, HeaderValue::from_static("*/*")),
-            (header::ACCEPT_ENCODING, HeaderValue::from_static("identity")),
+            (
+                header::ACCEPT_ENCODING,
+                HeaderValue::from_static("identity"),
+            ),
         ];
         if uncached {
             headers.push((header::CACHE_CONTROL, HeaderValue::from_static("no-cache")));
         }
-        let request = Request { method, path: path.to_owned(), headers };
+        let request = Request {
+            method,
+            path: path.to_owned(),
+            headers,
+        };
         match self.house.client.ask(registry, &request).await? {
             Answer::Found(response) => Ok(Some(response)),
             Answer::Absent => Ok(None),
@@ -341,7 +361,10 @@ impl Remote {
 }
 
 fn remote_body(head: &HeaderMap, body: ByteStream) -> RemoteBody {
-    let text = |name| head.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+    let text = |name| {
+        head.get(name)
+            .and_then(|value: &HeaderValue| value.to_str().ok())
+    };
     RemoteBody {
         size_bytes: body::size_bytes(head),
         content_type: text(header::CONTENT_TYPE).map(ToOwned::to_owned),

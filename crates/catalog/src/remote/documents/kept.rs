@@ -46,13 +46,23 @@ pub(super) struct Validators {
 impl Kept {
     pub(super) fn new(content: Option<Content>, validators: Validators, asked: Timestamp) -> Self {
         let changed = validators.changed().unwrap_or(asked);
-        Self { content, validators, changed, asked }
+        Self {
+            content,
+            validators,
+            changed,
+            asked,
+        }
     }
 
     /// The same bytes, seen once more.
     pub(super) fn seen_again(&self, validators: Validators, asked: Timestamp) -> Self {
         let changed = validators.changed().unwrap_or(self.changed);
-        Self { content: self.content.clone(), validators, changed, asked }
+        Self {
+            content: self.content.clone(),
+            validators,
+            changed,
+            asked,
+        }
     }
 
     pub(super) fn is_present(&self) -> bool {
@@ -60,24 +70,37 @@ impl Kept {
     }
 
     pub(super) fn has(&self, sha256: &str) -> bool {
-        self.content.as_ref().is_some_and(|content| *content.sha256 == *sha256)
+        self.content
+            .as_ref()
+            .is_some_and(|content| *content.sha256 == *sha256)
     }
 
     /// A clock that was set back does not make a copy fresh for longer; other machines' clocks may be a bit ahead.
     pub(super) fn is_fresh(&self, asking: &Asking, now: Timestamp) -> bool {
-        let lifetime = if self.is_present() { asking.lifetime } else { asking.absence_lifetime };
+        let lifetime = if self.is_present() {
+            asking.lifetime
+        } else {
+            asking.absence_lifetime
+        };
         self.asked <= now.plus(SKEW) && now < self.asked.plus(lifetime)
     }
 
     /// As others see it; `None` when there is none.
     pub(super) fn document(&self, is_stale: bool) -> Option<Document> {
         let body = self.content.as_ref()?.body.clone();
-        Some(Document { body, changed: self.changed, is_stale })
+        Some(Document {
+            body,
+            changed: self.changed,
+            is_stale,
+        })
     }
 
     /// Bytes in memory, under this path.
     pub(super) fn weight(&self, path: &str) -> u32 {
-        let body = self.content.as_ref().map_or(0, |content| content.body.len());
+        let body = self
+            .content
+            .as_ref()
+            .map_or(0, |content| content.body.len());
         u32::try_from(body + path.len() + OVERHEAD_BYTES).unwrap_or(u32::MAX)
     }
 }
@@ -89,7 +112,10 @@ impl Validators {
             let text = headers.get(name)?.to_str().ok()?;
             (text.len() <= VALIDATOR_BYTES).then(|| text.to_owned())
         };
-        Self { etag: text(header::ETAG), last_modified: text(header::LAST_MODIFIED) }
+        Self {
+            etag: text(header::ETAG),
+            last_modified: text(header::LAST_MODIFIED),
+        }
     }
 
     /// These, and where one is missing, that of `other`: a registry may send with `unchanged` only what is new.
@@ -128,7 +154,10 @@ pub(super) struct Recorded {
 impl Recorded {
     pub(super) fn with(self, body: Option<Bytes>) -> Kept {
         Kept {
-            content: body.map(|body| Content { body, sha256: self.sha256 }),
+            content: body.map(|body| Content {
+                body,
+                sha256: self.sha256,
+            }),
             validators: self.validators,
             changed: self.changed,
             asked: self.asked,

@@ -66,7 +66,10 @@ enum Unread {
 
 impl Records {
     pub(super) fn new(database: &Database, blobs: &BlobStore) -> Self {
-        Self { database: database.clone(), blobs: blobs.clone() }
+        Self {
+            database: database.clone(),
+            blobs: blobs.clone(),
+        }
     }
 
     /// The newest copy: that of the database, or `in_memory` when that is as new.
@@ -74,18 +77,28 @@ impl Records {
         match self.recorded(key, in_memory.as_ref()).await {
             Ok(found) => found.map(Arc::new).or(in_memory),
             Err(error) => {
-                warn(key, "a copy of a public registry's document cannot be read", &error);
+                warn(
+                    key,
+                    "a copy of a public registry's document cannot be read",
+                    &error,
+                );
                 in_memory
             }
         }
     }
 
     /// The copy of the database if it is newer than that in memory.
-    async fn recorded(&self, key: &Key, in_memory: Option<&Arc<Kept>>) -> Result<Option<Kept>, Unread> {
+    async fn recorded(
+        &self,
+        key: &Key,
+        in_memory: Option<&Arc<Kept>>,
+    ) -> Result<Option<Kept>, Unread> {
         let mut again = true;
         loop {
             let rows = self.database.rows(FIND, id(key)).await?;
-            let Some(recorded) = rows.first().map(read).transpose()? else { return Ok(None) };
+            let Some(recorded) = rows.first().map(read).transpose()? else {
+                return Ok(None);
+            };
             if in_memory.is_some_and(|copy| copy.asked >= recorded.asked) {
                 return Ok(None);
             }
@@ -102,12 +115,17 @@ impl Records {
         recorded: &Recorded,
         in_memory: Option<&Arc<Kept>>,
     ) -> Result<Option<Bytes>, BlobError> {
-        let Some(location) = &recorded.location else { return Ok(None) };
+        let Some(location) = &recorded.location else {
+            return Ok(None);
+        };
         let content = in_memory.and_then(|copy| copy.content.as_ref());
         if let Some(same) = content.filter(|content| content.sha256 == recorded.sha256) {
             return Ok(Some(same.body.clone()));
         }
-        self.blobs.read_all(location, recorded.size_bytes).await.map(Some)
+        self.blobs
+            .read_all(location, recorded.size_bytes)
+            .await
+            .map(Some)
     }
 
     /// Records that the same bytes were seen again. Another process may have recorded others meanwhile: those stay.
@@ -121,16 +139,27 @@ impl Records {
             kept.asked.millis().into(),
             content.sha256.as_ref().into(),
         ]);
-        let done = self.database.write(move |tx: &mut Tx<'_>| tx.execute(TOUCH, &values)).await;
+        let done = self
+            .database
+            .write(move |tx: &mut Tx<'_>| tx.execute(TOUCH, &values))
+            .await;
         if let Err::<u64, store::Error>(error) = done {
-            warn(key, "a copy of a public registry's document is not recorded as fresh", &error);
+            warn(
+                key,
+                "a copy of a public registry's document is not recorded as fresh",
+                &error,
+            );
         }
     }
 
     /// Records a new copy, or that there is none, in place of what was recorded.
     pub(super) async fn keep(&self, key: &Key, kept: &Kept) {
         if let Err(error) = self.replace(key, kept).await {
-            warn(key, "a copy of a public registry's document is not recorded", &error);
+            warn(
+                key,
+                "a copy of a public registry's document is not recorded",
+                &error,
+            );
         }
     }
 
@@ -143,7 +172,9 @@ impl Records {
         let mut values = id(key);
         values.extend([
             location.map(|location| location.to_string()).into(),
-            content.map_or(0, |content| content.body.len() as u64).into(),
+            content
+                .map_or(0, |content| content.body.len() as u64)
+                .into(),
             content.map_or("", |content| &content.sha256).into(),
             kept.validators.etag.as_deref().into(),
             kept.validators.last_modified.as_deref().into(),
@@ -154,7 +185,10 @@ impl Records {
         let replaced = self.database.write(move |tx: &mut Tx<'_>| {
             let before = tx.rows(LOCATION, &values[..2])?;
             tx.execute(KEEP, &values)?;
-            let before = before.first().map(|row| row.opt_parse::<Location>("location")).transpose()?;
+            let before = before
+                .first()
+                .map(|row| row.opt_parse::<Location>("location"))
+                .transpose()?;
             Ok::<_, store::Error>(before.flatten())
         });
         if let Some(replaced) = replaced.await? {
