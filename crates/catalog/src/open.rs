@@ -114,6 +114,12 @@ impl OpenRepository {
         todo!()
     }
 
+    /// `PublishPackageVersion` on the package. Called by [`OpenRepository::publish`]; a format calls it itself before it
+    /// takes something that belongs to a file and is not one (Maven's checksums).
+    pub async fn may_publish(&self, _package: &PackageId) -> Result<()> {
+        todo!()
+    }
+
     /// `PutPackageMetadata` on the package. Called by [`OpenRepository::settle`].
     pub async fn may_put_metadata(&self, _package: &PackageId) -> Result<()> {
         todo!()
@@ -133,6 +139,15 @@ impl OpenRepository {
     /// The files that this very repository records of a version, by name, whatever its state (an uploader reads back
     /// what is Unfinished). Empty when there is none.
     pub async fn assets(&self, _id: &VersionId) -> Result<Vec<crate::asset::AssetRecord>> {
+        todo!()
+    }
+
+    /// One version with its files, in whatever state, as the first repository on the way that has it records it. `None`
+    /// when none has. Registries are not asked and nothing is retained: what only they have is found file by file.
+    pub async fn recorded(
+        &self,
+        _id: &VersionId,
+    ) -> Result<Option<(VersionRecord, Vec<crate::asset::AssetRecord>)>> {
         todo!()
     }
 
@@ -163,6 +178,12 @@ impl OpenRepository {
 
     /// Everything noted under keys that start like this, by key.
     pub async fn notes(&self, _prefix: &str) -> Result<Vec<Note>> {
+        todo!()
+    }
+
+    /// The same for this repository and all its upstream repositories, nearest first: what they know together (Maven's
+    /// plugin prefixes). Of two notes under one key the nearer counts; both are in the answer.
+    pub async fn notes_on_the_way(&self, _prefix: &str) -> Result<Vec<Note>> {
         todo!()
     }
 
