@@ -70,8 +70,8 @@ impl Lease {
             expires_at.into(),
             now_ms.into(),
         ];
-        let taken = database.write(move |tx| tx.execute(TAKE, &values)).await? == 1;
-        Ok(taken.then(|| Self {
+        let is_ours = database.write(move |tx| tx.execute(TAKE, &values)).await? == 1;
+        Ok(is_ours.then(|| Self {
             database: database.clone(),
             name: name.to_owned(),
             token,

@@ -12,6 +12,12 @@
 //!
 //! Bytes come first, then one short transaction refers to them: a crash leaves bytes that nobody refers to, never the opposite.
 
+#![allow(
+    clippy::doc_markdown,
+    reason = "SQLite and PostgreSQL are names, not code"
+)]
+
+mod blobs;
 mod database;
 mod digest;
 mod error;
@@ -22,6 +28,10 @@ mod sqlite;
 mod touch;
 mod value;
 
+pub use blobs::{
+    BlobError, BlobSettings, BlobStore, BlobsAddress, ByteStream, Follow, Incoming,
+    InvalidBlobsAddress, InvalidLocation, Listed, Location, Sealed, Stored,
+};
 pub use database::{Database, DatabaseAddress, InvalidDatabaseAddress, Tx};
 pub use digest::{Digester, Digests, sha256_hex};
 pub use error::Error;
@@ -30,10 +40,15 @@ pub use migrate::{Migration, MigrationError};
 pub use touch::Touched;
 pub use value::{Row, Value};
 
-/// 128 random bits as 32 lower-case hex digits: a name that nothing else has.
-pub(crate) fn random_hex() -> String {
+/// 128 random bits: a name that nothing else has.
+pub(crate) fn random_bytes() -> [u8; 16] {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes)
         .expect("the operating system gives random bytes, or nothing is safe");
-    hex::encode(bytes)
+    bytes
+}
+
+/// The same as 32 lower-case hex digits.
+pub(crate) fn random_hex() -> String {
+    hex::encode(random_bytes())
 }

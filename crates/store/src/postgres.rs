@@ -9,7 +9,6 @@ mod listen;
 mod tls;
 
 use std::sync::Arc;
-use std::thread;
 use std::time::Duration;
 
 use deadpool_postgres::{
@@ -33,9 +32,9 @@ const ATTEMPTS: u32 = 10;
 /// How long a request waits for a connection, and a connection for the server.
 const CONNECT: Duration = Duration::from_secs(10);
 /// How long a statement may take. The server is told to give up after half of it, so this is met only when the network is gone.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// The same for a migration, which may rewrite tables and wait for another node's.
-const MIGRATION_PATIENCE: Duration = Duration::from_secs(3600);
+const MIGRATION_PATIENCE: Duration = Duration::from_hours(1);
 
 /// What every connection is told first. Reading is the rule; a transaction that writes says so.
 const SESSION: &str = "
@@ -172,7 +171,7 @@ fn run(
             Ended::Conflict if attempt == ATTEMPTS => {
                 break Err(Error::Conflict { attempts: ATTEMPTS });
             }
-            Ended::Conflict => thread::sleep(pause(attempt)),
+            Ended::Conflict => runtime.block_on(tokio::time::sleep(pause(attempt))),
         }
         attempt += 1;
     };
@@ -405,7 +404,7 @@ fn mapped(error: tokio_postgres::Error) -> Error {
 }
 
 fn has_io_source(error: &tokio_postgres::Error) -> bool {
-    std::error::Error::source(error).is_some_and(|source| source.is::<std::io::Error>())
+    std::error::Error::source(error).is_some_and(<dyn std::error::Error>::is::<std::io::Error>)
 }
 
 fn constraint(refusal: &DbError) -> String {

@@ -249,7 +249,9 @@ impl Writer {
         self.roll_back();
         if ran.len() > 1 {
             // One of them may be the cause (a constraint that is checked at the commit): each is judged alone.
-            ran.into_iter().for_each(|ran| self.group(ran.work, 1));
+            for ran in ran {
+                self.group(ran.work, 1);
+            }
         } else if let Some(only) = ran.pop() {
             only.work.settle(Err(error));
         }
@@ -303,11 +305,7 @@ pub(crate) fn rows(
     values: &[Value],
 ) -> Result<Vec<Row>, Error> {
     let mut statement = prepare(connection, sql, values)?;
-    let columns: Arc<[String]> = statement
-        .column_names()
-        .into_iter()
-        .map(str::to_owned)
-        .collect();
+    let columns: Arc<[String]> = statement.column_names().map(str::to_owned).collect();
     let mut cursor = statement.raw_query();
     let mut rows = Vec::new();
     while let Some(row) = cursor.next().map_err(mapped)? {

@@ -179,15 +179,11 @@ pub(super) fn notifications(node: &str, topics: &[String]) -> String {
             _ => payloads.push(format!("{node}\n{line}")),
         }
     }
-    payloads
-        .iter()
-        .map(|payload| {
-            format!(
-                "SELECT pg_notify('{CHANNEL}', '{}');",
-                payload.replace('\'', "''")
-            )
-        })
-        .collect()
+    let statement = |payload: &String| {
+        let quoted = payload.replace('\'', "''");
+        format!("SELECT pg_notify('{CHANNEL}', '{quoted}');")
+    };
+    payloads.iter().map(statement).collect::<Vec<_>>().concat()
 }
 
 /// What another node announced; `None` for our own. A payload without topics stands for everything.
