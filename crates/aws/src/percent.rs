@@ -39,6 +39,22 @@ pub fn decode(text: &str, plus_is_blank: bool) -> Option<String> {
     String::from_utf8(decoded).ok()
 }
 
+/// Splits a query string or a form at `&` and the first `=` of each piece, then decodes both sides.
+///
+/// In a query string a raw `+` is a plus; in a form (`plus_is_blank`) it is a blank. `a` reads as
+/// `a=`. `None` as for [`decode`].
+pub fn decode_pairs(text: &str, plus_is_blank: bool) -> Option<Vec<(String, String)>> {
+    if text.is_empty() {
+        return Some(Vec::new());
+    }
+    text.split('&')
+        .map(|pair| {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            Some((decode(name, plus_is_blank)?, decode(value, plus_is_blank)?))
+        })
+        .collect()
+}
+
 fn hex_digit(byte: u8) -> Option<u8> {
     char::from(byte)
         .to_digit(16)

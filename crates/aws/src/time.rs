@@ -115,10 +115,14 @@ impl Timestamp {
         self.print("%a, %d %b %Y %H:%M:%S GMT")
     }
 
-    /// Reads an HTTP date in any of its three forms.
+    /// Reads an HTTP date in any of its three forms, or with `-0000` for `GMT` as Python's
+    /// `formatdate` writes it.
     pub fn parse_http_date(text: &str) -> Option<Self> {
-        let time = httpdate::parse_http_date(text).ok()?;
-        Some(Self::from(time))
+        let time = match text.strip_suffix("-0000") {
+            Some(start) => httpdate::parse_http_date(&format!("{start}GMT")),
+            None => httpdate::parse_http_date(text),
+        };
+        Some(Self::from(time.ok()?))
     }
 
     /// Seconds since the epoch with a fraction: the JSON number of REST-JSON answers.

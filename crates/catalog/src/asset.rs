@@ -1,13 +1,20 @@
 //! Files of versions, and the one way their bytes leave.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use aws::Timestamp;
 use bytes::Bytes;
 use store::{ByteStream, Digests};
 
-use crate::Result;
-use crate::names::{AssetId, AssetName};
+use crate::fetch::Arriving;
+use crate::names::{AssetId, AssetName, VersionId};
+use crate::package::{OriginType, Status, VersionRecord};
+use crate::remote::RemoteBody;
+use crate::repository::Repository;
+use crate::screen::{View, screen};
+use crate::shelf::ShelvedAsset;
+use crate::{Catalog, Error, Result, record};
 
 /// A file of a version, as recorded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,32 +37,198 @@ pub struct Asset {
     pub id: AssetId,
     /// When it was stored here, or last changed at its registry.
     pub modified: Timestamp,
-    pub(crate) _source: (),
+    catalog: Catalog,
+    source: Source,
+}
+
+enum Source {
+    /// Stored.
+    Recorded(Arc<ShelvedAsset>),
+    /// Made from the version's name.
+    Derived(AssetRecord, Bytes),
+    /// On its way from a registry, to be retained in a repository.
+    Arriving(Arc<Arriving>, Arc<Repository>),
+    /// Seen at a registry, not fetched: where it would be taken from and retained.
+    Seen { size_bytes: Option<u64>, connected: Arc<Repository>, wanting: Arc<Repository> },
 }
 
 impl Asset {
-    /// Its size in bytes, if known.
-    pub fn size_bytes(&self) -> Option<u64> {
-        todo!()
+    pub(crate) fn recorded(catalog: &Catalog, id: &AssetId, asset: Arc<ShelvedAsset>) -> Self {
+        let modified = asset.record.modified;
+        Self { id: id.clone(), modified, catalog: catalog.clone(), source: Source::Recorded(asset) }
     }
 
-    /// Its digests, if known: always, except while it is being fetched.
+    pub(crate) fn arriving(catalog: &Catalog, id: &AssetId, arriving: Arc<Arriving>, wanting: Arc<Repository>) -> Self {
+        let modified = arriving.modified();
+        Self { id: id.clone(), modified, catalog: catalog.clone(), source: Source::Arriving(arriving, wanting) }
+    }
+
+    pub(crate) fn seen(
+        catalog: &Catalog,
+        id: &AssetId,
+        head: &RemoteBody,
+        connected: Arc<Repository>,
+        wanting: Arc<Repository>,
+    ) -> Self {
+        let source = Source::Seen { size_bytes: head.size_bytes, connected, wanting };
+        let modified = head.modified.unwrap_or_else(|| catalog.now());
+        Self { id: id.clone(), modified, catalog: catalog.clone(), source }
+    }
+
+    /// Its size in bytes, if known.
+    pub fn size_bytes(&self) -> Option<u64> {
+        match &self.source {
+            Source::Recorded(asset) => Some(asset.record.size_bytes),
+            Source::Derived(record, _) => Some(record.size_bytes),
+            Source::Arriving(arriving, _) => arriving.size_bytes(),
+            Source::Seen { size_bytes, .. } => *size_bytes,
+        }
+    }
+
+    /// Its digests, if known: always, except while it is being fetched, or was only looked at.
     pub fn digests(&self) -> Option<&Digests> {
-        todo!()
+        match &self.source {
+            Source::Recorded(asset) => Some(&asset.record.digests),
+            Source::Derived(record, _) => Some(&record.digests),
+            Source::Arriving(..) | Source::Seen { .. } => None,
+        }
     }
 
     /// The whole of it, if it is small and in memory already.
     pub fn in_memory(&self) -> Option<Bytes> {
-        todo!()
+        match &self.source {
+            Source::Recorded(asset) => self.catalog.0.blobs.cached(&asset.location),
+            Source::Derived(_, bytes) => Some(bytes.clone()),
+            Source::Arriving(..) | Source::Seen { .. } => None,
+        }
     }
 
-    /// Waits until a running fetch has ended, so that size and digests are known and a range can be read.
+    /// Waits until a running fetch has ended, so that size and digests are known and a range can be read. What was only
+    /// looked at is fetched.
     pub async fn settled(self) -> Result<Asset> {
-        todo!()
+        let (arriving, wanting) = match self.source {
+            Source::Recorded(_) | Source::Derived(..) => return Ok(self),
+            Source::Arriving(arriving, wanting) => (arriving, wanting),
+            Source::Seen { connected, wanting, .. } => {
+                let arriving = self.catalog.fetch(&connected, &wanting, &self.id).await?;
+                (arriving.ok_or_else(|| no_asset(&self.id))?, wanting)
+            }
+        };
+        arriving.kept().await?;
+        let asset = self.catalog.open_recorded(&wanting, &self.id).await?;
+        asset.ok_or_else(|| no_asset(&self.id))
     }
 
     /// Its bytes, or those of `range` (only when settled). A fetch that fails breaks the stream: it never ends cleanly.
-    pub async fn bytes(&self, _range: Option<Range<u64>>) -> Result<ByteStream> {
-        todo!()
+    pub async fn bytes(&self, range: Option<Range<u64>>) -> Result<ByteStream> {
+        match &self.source {
+            Source::Recorded(asset) => self
+                .catalog
+                .0
+                .blobs
+                .read(&asset.location, asset.record.size_bytes, range)
+                .await
+                .map_err(Error::from),
+            Source::Derived(_, bytes) => {
+                let length = bytes.len();
+                let range = range.map_or(0..length, |range| {
+                    let end = usize::try_from(range.end).unwrap_or(length).min(length);
+                    usize::try_from(range.start).unwrap_or(end).min(end)..end
+                });
+                let piece = bytes.slice(range);
+                Ok(Box::pin(futures_util::stream::once(async move { Ok(piece) })))
+            }
+            Source::Arriving(arriving, _) => Ok(arriving.bytes()),
+            Source::Seen { .. } => Err(Error::internal("an asset that was only looked at has no bytes")),
+        }
+    }
+}
+
+/// What is said of a file that is nowhere.
+pub(crate) fn no_asset(id: &AssetId) -> Error {
+    Error::not_found(
+        crate::Kind::Asset,
+        id.name.as_str(),
+        format!("Asset not found. Asset '{}' does not exist in package version {}", id.name, id.version),
+    )
+}
+
+const RECORDED: &str = "
+    SELECT versions.id, versions.version, versions.status, versions.revision, versions.origin_type,
+           versions.origin_repository, versions.origin_connection, versions.published, versions.published_upstream,
+           versions.manifest,
+           assets.name, assets.modified, blobs.id AS blob_id, blobs.size_bytes, blobs.md5, blobs.sha1, blobs.sha256,
+           blobs.sha512, blobs.location
+      FROM packages
+      JOIN versions ON versions.package_id = packages.id
+      JOIN assets ON assets.version_id = versions.id
+      JOIN blobs ON blobs.id = assets.blob_id
+     WHERE packages.repository_id = $1
+       AND packages.format = $2
+       AND packages.namespace = $3
+       AND packages.name = $4
+       AND versions.version = $5
+       AND assets.name = $6";
+
+impl Catalog {
+    /// A file that this very repository records; `None` when it has none of the name. Errors: `Held`.
+    pub(crate) async fn open_recorded(&self, repository: &Arc<Repository>, id: &AssetId) -> Result<Option<Asset>> {
+        let shelved = match self.0.shelf.asset(repository, id) {
+            Some(shelved) => shelved,
+            None => match self.read_asset(repository, id).await? {
+                Some(shelved) => shelved,
+                None => return self.open_derived(repository, id).await,
+            },
+        };
+        screen(shelved.version.status, View::Serve, || id.to_string()).map_err(Error::Held)?;
+        Ok(Some(Asset::recorded(self, id, shelved)))
+    }
+
+    async fn read_asset(&self, repository: &Arc<Repository>, id: &AssetId) -> Result<Option<Arc<ShelvedAsset>>> {
+        let stamp = self.0.shelf.stamp(&repository.topic);
+        let mut values = record::package_key(repository, &id.version.package);
+        values.push(id.version.version.as_str().into());
+        values.push(id.name.as_str().into());
+        let rows = self.0.database.rows(RECORDED, values).await?;
+        let Some(row) = rows.first() else { return Ok(None) };
+        let asset = record::read_asset(row)?;
+        let version = record::read_version(row)?.record;
+        let shelved = Arc::new(ShelvedAsset { version, record: asset.record, location: asset.location });
+        self.0.shelf.put_asset(repository, id, stamp, &shelved);
+        Ok(Some(shelved))
+    }
+
+    async fn open_derived(&self, repository: &Arc<Repository>, id: &AssetId) -> Result<Option<Asset>> {
+        let Some(format) = self.0.formats.named(id.version.package.format.as_str()) else { return Ok(None) };
+        if format.derived(&id.version, true).is_none_or(|(name, _)| name != id.name) {
+            return Ok(None);
+        }
+        let versions = self.recorded_versions(repository, &id.version.package).await?;
+        let Some(version) = versions.into_iter().find(|row| row.record.version == id.version.version) else {
+            return Ok(None);
+        };
+        screen(version.record.status, View::Serve, || id.to_string()).map_err(Error::Held)?;
+        Ok(self.derived(&id.version, &version.record).map(|(record, bytes)| Asset {
+            id: id.clone(),
+            modified: record.modified,
+            catalog: self.clone(),
+            source: Source::Derived(record, bytes),
+        }))
+    }
+
+    /// The file that the API shows of a version although nobody uploaded it.
+    pub(crate) fn derived(&self, id: &VersionId, version: &VersionRecord) -> Option<(AssetRecord, Bytes)> {
+        if matches!(version.status, Status::Unfinished | Status::Disposed) {
+            return None;
+        }
+        let format = self.0.formats.named(id.package.format.as_str())?;
+        let (name, bytes) = format.derived(id, version.origin.origin_type == OriginType::Internal)?;
+        let record = AssetRecord {
+            name,
+            size_bytes: bytes.len() as u64,
+            digests: Digests::of(&bytes),
+            modified: version.published,
+        };
+        Some((record, bytes))
     }
 }

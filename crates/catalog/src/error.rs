@@ -45,6 +45,9 @@ pub enum Error {
         /// What, on which package, why.
         message: String,
     },
+    /// The token is good, but for another domain.
+    #[error("the token was issued for another domain")]
+    WrongDomain,
     /// It exists and is kept back: see [`crate::screen`].
     #[error("{0}")]
     Held(Hold),
@@ -131,10 +134,11 @@ impl Error {
 
 impl From<store::Error> for Error {
     fn from(error: store::Error) -> Self {
-        if error.is_temporary() {
-            Error::Unavailable(Box::new(error))
-        } else {
-            Error::Internal(Box::new(error))
+        match error {
+            store::Error::Conflict { .. } | store::Error::Unavailable { .. } | store::Error::Locked { .. } => {
+                Error::Unavailable(Box::new(error))
+            }
+            other => Error::Internal(Box::new(other)),
         }
     }
 }

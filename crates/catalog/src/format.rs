@@ -53,6 +53,13 @@ pub trait Format: Send + Sync + 'static {
     /// them, kept without description when a registry sent them.
     fn describe(&self, asset: &AssetId, bytes: &Bytes) -> Result<Manifest, Unreadable>;
 
+    /// A file that the API shows of a version although nobody uploaded it, and its bytes (Maven's metadata document).
+    /// `uploaded`: a client published the version.
+    fn derived(&self, version: &VersionId, uploaded: bool) -> Option<(AssetName, Bytes)> {
+        let _ = (version, uploaded);
+        None
+    }
+
     /// Names assets that are fetched in the background when a version is first taken from a registry or repository,
     /// besides the one that was asked for. `present` are those at hand; `describing` the bytes of the one that
     /// describes the version, once it is here.

@@ -107,7 +107,6 @@ pub struct VersionRecord {
     pub published: Timestamp,
     /// When the registry it came from says that it was published there.
     pub published_upstream: Option<Timestamp>,
-    pub(crate) id: String,
 }
 
 /// Which versions are listed.
@@ -121,58 +120,246 @@ pub struct VersionFilter {
     pub newest_first: bool,
 }
 
+const PACKAGE: &str = "
+    SELECT id, publish, upstream
+      FROM packages
+     WHERE repository_id = $1
+       AND format = $2
+       AND namespace = $3
+       AND name = $4";
+
+const LIST: &str = "
+    SELECT id, format, namespace, name, publish, upstream
+      FROM packages
+     WHERE repository_id = $1
+       AND (format > $2
+            OR (format = $2 AND namespace > $3)
+            OR (format = $2 AND namespace = $3 AND name > $4))
+       AND ($5 = '' OR format = $5)
+       AND SUBSTR(namespace, 1, CAST(CAST($6 AS BIGINT) AS INTEGER)) = $7
+       AND SUBSTR(name, 1, CAST(CAST($8 AS BIGINT) AS INTEGER)) = $9
+       AND ($10 = '' OR publish = $10)
+       AND ($11 = '' OR upstream = $11)
+     ORDER BY format, namespace, name
+     LIMIT $12";
+
+const VERSIONS_BY_NAME: &str = "
+    SELECT id, version, status, revision, origin_type, origin_repository, origin_connection, published,
+           published_upstream, manifest
+      FROM versions
+     WHERE package_id = $1
+       AND ($2 = '' OR status = $2)
+       AND ($3 = '' OR origin_type = $3)
+       AND version > $4
+     ORDER BY version
+     LIMIT $5";
+
+const VERSIONS_BY_TIME: &str = "
+    SELECT id, version, status, revision, origin_type, origin_repository, origin_connection, published,
+           published_upstream, manifest
+      FROM versions
+     WHERE package_id = $1
+       AND ($2 = '' OR status = $2)
+       AND ($3 = '' OR origin_type = $3)
+       AND (published < $4 OR (published = $4 AND version < $5))
+     ORDER BY published DESC, version DESC
+     LIMIT $6";
+
+const NEWEST_PUBLISHED: &str = "
+    SELECT version
+      FROM versions
+     WHERE package_id = $1
+       AND status = 'Published'
+     ORDER BY published DESC, version DESC
+     LIMIT 1";
+
+const VERSION: &str = "
+    SELECT id, version, status, revision, origin_type, origin_repository, origin_connection, published,
+           published_upstream, manifest
+      FROM versions
+     WHERE package_id = $1
+       AND version = $2";
+
+impl Permit<Repository> {
+    /// Packages recorded in this repository itself, by format, namespace and name.
+    pub async fn packages(&self, filter: &PackageFilter, after: Option<&str>, limit: u32) -> Result<Page<Package>> {
+        let mut place = after.unwrap_or("").splitn(3, '/');
+        let mut next = || place.next().unwrap_or("").to_owned();
+        let (format, namespace, name) = (next(), next(), next());
+        let only = |text: Option<&str>| text.unwrap_or("").to_owned();
+        let (namespace_prefix, name_prefix) =
+            (only(filter.namespace_prefix.as_deref()), only(filter.name_prefix.as_deref()));
+        let values = vec![
+            (&*self.id).into(),
+            format.into(),
+            namespace.into(),
+            name.into(),
+            only(filter.format.as_ref().map(FormatName::as_str)).into(),
+            length(&namespace_prefix).into(),
+            namespace_prefix.into(),
+            length(&name_prefix).into(),
+            name_prefix.into(),
+            only(filter.publish.map(Restriction::as_str)).into(),
+            only(filter.upstream.map(Restriction::as_str)).into(),
+            (i64::from(limit) + 1).into(),
+        ];
+        let rows = self.catalog.0.database.rows(LIST, values).await?;
+        let packages = rows
+            .iter()
+            .map(|row| {
+                Ok(Package { id: read_package_id(row)?, restrictions: record::read_package(row)?.restrictions })
+            })
+            .collect::<Result<Vec<_>>>()?;
+        Ok(Page::cut(packages, limit, |package| {
+            let id = &package.id;
+            format!("{}/{}/{}", id.format, id.namespace_text(), id.name)
+        }))
+    }
+}
+
 impl Permit<PackageAt> {
     /// The package's record. Errors: `NotFound`.
     pub async fn describe(&self) -> Result<Package> {
-        todo!()
+        Ok(Package { id: self.id.clone(), restrictions: self.row().await?.restrictions })
     }
 
     /// Its versions. Errors: `NotFound` (package).
-    pub async fn versions(
-        &self,
-        _filter: VersionFilter,
-        _after: Option<&str>,
-        _limit: u32,
-    ) -> Result<Page<VersionRecord>> {
-        todo!()
+    pub async fn versions(&self, filter: VersionFilter, after: Option<&str>, limit: u32) -> Result<Page<VersionRecord>> {
+        let package = self.row().await?;
+        let mut values: Vec<store::Value> = vec![
+            package.id.into(),
+            filter.status.map_or("", Status::as_str).into(),
+            filter.origin.map_or("", OriginType::as_str).into(),
+        ];
+        let sql = if filter.newest_first {
+            let place = after.and_then(|after| after.split_once('/'));
+            let (time, version) = place.unwrap_or(("", ""));
+            values.push(time.parse().unwrap_or(i64::MAX).into());
+            values.push(version.into());
+            VERSIONS_BY_TIME
+        } else {
+            values.push(after.unwrap_or("").into());
+            VERSIONS_BY_NAME
+        };
+        values.push((i64::from(limit) + 1).into());
+        let rows = self.catalog.0.database.rows(sql, values).await?;
+        let versions = rows
+            .iter()
+            .map(|row| Ok(record::read_version(row)?.record))
+            .collect::<Result<Vec<_>>>()?;
+        Ok(Page::cut(versions, limit, |version| {
+            if filter.newest_first {
+                format!("{}/{}", version.published.millis(), version.version)
+            } else {
+                version.version.to_string()
+            }
+        }))
     }
 
-    /// The version a person would want to see: the most recently published one, or that of the format's `latest` label.
+    /// The version a person would want to see: the most recently published one.
     pub async fn default_display_version(&self) -> Result<Option<Version>> {
-        todo!()
+        let package = self.row().await?;
+        let rows = self.catalog.0.database.rows(NEWEST_PUBLISHED, vec![package.id.into()]).await?;
+        Ok(rows.first().map(|row| row.parse("version")).transpose()?)
     }
 
     /// One version and what it says of itself. Errors: `NotFound` (package, version).
-    pub async fn version(&self, _version: &Version) -> Result<(VersionRecord, Manifest)> {
-        todo!()
+    pub async fn version(&self, version: &Version) -> Result<(VersionRecord, Manifest)> {
+        let row = self.version_row(version).await?;
+        let manifest = serde_json::from_str(&row.manifest).map_err(Error::internal)?;
+        Ok((row.record, manifest))
     }
 
     /// The files of a version, by name. Errors: `NotFound`.
     pub async fn assets(
         &self,
-        _version: &Version,
-        _after: Option<&str>,
-        _limit: u32,
+        version: &Version,
+        after: Option<&str>,
+        limit: u32,
     ) -> Result<(VersionRecord, Page<AssetRecord>)> {
-        todo!()
+        let row = self.version_row(version).await?;
+        let id = self.id.version(version.clone());
+        let rows = self.catalog.0.database.rows(record::ASSETS, vec![row.id.into()]).await?;
+        let mut assets = rows
+            .iter()
+            .map(|row| Ok(record::read_asset(row)?.record))
+            .collect::<Result<Vec<_>>>()?;
+        assets.extend(self.catalog.derived(&id, &row.record).map(|(record, _)| record));
+        assets.sort_by(|a, b| a.name.cmp(&b.name));
+        assets.retain(|asset| after.is_none_or(|after| asset.name.as_str() > after));
+        assets.truncate(limit as usize + 1);
+        Ok((row.record, Page::cut(assets, limit, |asset| asset.name.to_string())))
     }
 
     /// Opens a file of a version recorded in this very repository. Errors: `NotFound`, `Held`, `Conflict` when
     /// `revision` is given and not the current one.
     pub async fn asset(
         &self,
-        _version: &Version,
-        _name: &AssetName,
-        _revision: Option<&str>,
+        version: &Version,
+        name: &AssetName,
+        revision: Option<&str>,
     ) -> Result<(VersionRecord, Asset)> {
-        todo!()
+        let row = self.version_row(version).await?;
+        let id = self.id.version(version.clone());
+        if revision.is_some_and(|revision| revision != row.record.revision) {
+            return Err(Error::conflict(
+                Kind::PackageVersion,
+                version.as_str(),
+                format!("the revision of {id} is {}, not the one asked for", row.record.revision),
+            ));
+        }
+        let asset = self.catalog.open_recorded(&self.repository, &id.asset(name.clone())).await?;
+        let asset = asset.ok_or_else(|| {
+            Error::not_found(
+                Kind::Asset,
+                name.as_str(),
+                format!("Asset not found. Asset '{name}' does not exist in package version {version}"),
+            )
+        })?;
+        Ok((row.record, asset))
     }
 
     /// Begins to publish `version`; everything that can be refused before the first byte is. See
     /// [`crate::OpenRepository::publish`].
-    pub async fn publish(&self, _version: &Version) -> Result<Publication> {
-        todo!()
+    pub async fn publish(&self, version: &Version) -> Result<Publication> {
+        Publication::begin(self, &self.id.version(version.clone())).await
     }
+
+    async fn row(&self) -> Result<PackageRow> {
+        let values = record::package_key(&self.repository, &self.id);
+        let rows = self.catalog.0.database.rows(PACKAGE, values).await?;
+        let row = rows.first().ok_or_else(|| no_package(&self.repository, &self.id))?;
+        record::read_package(row)
+    }
+
+    async fn version_row(&self, version: &Version) -> Result<VersionRow> {
+        let package = self.row().await?;
+        let rows = self.catalog.0.database.rows(VERSION, vec![package.id.into(), version.as_str().into()]).await?;
+        let row = rows.first().ok_or_else(|| {
+            Error::not_found(
+                Kind::PackageVersion,
+                version.as_str(),
+                format!(
+                    "Package version not found. Package version {version} of {} does not exist in repository '{}'",
+                    self.id, self.repository.name
+                ),
+            )
+        })?;
+        record::read_version(row)
+    }
+}
+
+/// What is said of a package that is not there, in the words of the AWS guide.
+fn no_package(repository: &Repository, id: &PackageId) -> Error {
+    let namespace = id.namespace.as_ref().map_or(String::new(), |namespace| format!("namespace={namespace}, "));
+    Error::not_found(
+        Kind::Package,
+        id.to_string(),
+        format!(
+            "Package not found in repository. RepoId: {}, Package = PackageCoordinate{{packageType={}, {namespace}packageName={}}},",
+            repository.id, id.format, id.name
+        ),
+    )
 }
 
 macro_rules! spelled {

@@ -1,0 +1,28 @@
+# What CI runs is what you run. Each target is a script of the same name, which says in its first lines what it does.
+SHELL := bash
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint bench clients kill-loop docs
+
+help: ## what there is
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F '|' '{ printf "make %-10s %s\n", $$1, $$2 }'
+
+demo: ## the journey: build, start, aws and mvn against it; ARGS=--keep leaves the server running
+	@scripts/demo $(ARGS)
+
+test: ## every test, with PostgreSQL and an S3 server; ARGS go to cargo test
+	@scripts/test $(ARGS)
+
+lint: ## format, clippy, documentation, dependencies, scripts
+	@scripts/lint
+
+clients: ## each format's own client against the built binary; ARGS="npm maven" picks
+	@scripts/clients $(ARGS)
+
+bench: ## an optimised build under load, beside nginx
+	@scripts/bench $(ARGS)
+
+kill-loop: ## kills the server while it is written to, again and again; ARGS=ROUNDS
+	@scripts/kill-loop $(ARGS)
+
+docs: ## the crates' documentation, with warnings as errors
+	@RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked

@@ -1,0 +1,230 @@
+//! What happened, written in the transaction in which it happened.
+//!
+//! A change holds the whole state of its version afterwards, so that the changes of a package, folded up to a time, are
+//! its listing at that time: nothing else is needed for events, audit and looking back.
+
+use std::collections::BTreeMap;
+
+use aws::Timestamp;
+use serde::{Deserialize, Serialize};
+use store::{Row, Tx};
+
+use crate::ids::new_id;
+use crate::names::{AssetName, PackageId, Version};
+use crate::package::{Origin, PackageAt, Restrictions, Status};
+use crate::permit::Permit;
+use crate::record::{AssetRow, VersionRow};
+use crate::repository::Repository;
+use crate::{Error, Result};
+
+/// Who did it, and when.
+#[derive(Debug, Clone)]
+pub(crate) struct By {
+    /// ARN of the principal.
+    pub(crate) principal: String,
+    pub(crate) now: Timestamp,
+}
+
+impl<T> Permit<T> {
+    pub(crate) fn by(&self) -> By {
+        By { principal: self.caller.arn().to_owned(), now: self.catalog.now() }
+    }
+}
+
+/// One thing that happened to a package.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "camelCase")]
+pub enum Change {
+    /// The package is there, and its origin controls are these.
+    Package {
+        /// The controls.
+        restrictions: Restrictions,
+    },
+    /// A version is there, and is now this.
+    Version {
+        /// Which.
+        version: Version,
+        /// Whether it was not there before.
+        created: bool,
+        /// All of it.
+        state: VersionState,
+    },
+    /// A version is no longer there.
+    VersionGone {
+        /// Which.
+        version: Version,
+        /// The state it was in.
+        status: Status,
+    },
+    /// The package is no longer there, nor any of its versions.
+    PackageGone,
+}
+
+/// A version at some time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct VersionState {
+    /// Its state.
+    pub status: Status,
+    /// Its revision.
+    pub revision: String,
+    /// How it entered the domain.
+    pub origin: Origin,
+    /// When its record was made.
+    pub published: Timestamp,
+    /// Its files: name, size in bytes, SHA-256.
+    pub assets: Vec<(AssetName, u64, String)>,
+}
+
+/// A package at some time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PackageState {
+    /// Its origin controls.
+    pub restrictions: Restrictions,
+    /// Its versions, in any state.
+    pub versions: BTreeMap<Version, VersionState>,
+}
+
+/// What a package was after these changes, in their order; `None` when it was not there.
+pub fn fold<'a>(changes: impl IntoIterator<Item = &'a Change>) -> Option<PackageState> {
+    let mut package: Option<PackageState> = None;
+    for change in changes {
+        match change {
+            Change::Package { restrictions } => match &mut package {
+                Some(package) => package.restrictions = *restrictions,
+                None => package = Some(PackageState { restrictions: *restrictions, versions: BTreeMap::new() }),
+            },
+            Change::Version { version, state, .. } => {
+                if let Some(package) = &mut package {
+                    package.versions.insert(version.clone(), state.clone());
+                }
+            }
+            Change::VersionGone { version, .. } => {
+                if let Some(package) = &mut package {
+                    package.versions.remove(version);
+                }
+            }
+            Change::PackageGone => package = None,
+        }
+    }
+    package
+}
+
+const NEXT: &str = "
+    SELECT COALESCE(MAX(sequence), 0) + 1 AS next
+      FROM changes
+     WHERE repository_id = $1
+       AND format = $2
+       AND namespace = $3
+       AND name = $4";
+
+const INSERT: &str = "
+    INSERT INTO changes (id, domain_id, repository_id, format, namespace, name, sequence, at, principal, document)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+
+const OF_PACKAGE: &str = "
+    SELECT document
+      FROM changes
+     WHERE repository_id = $1
+       AND format = $2
+       AND namespace = $3
+       AND name = $4
+       AND at <= $5
+     ORDER BY sequence";
+
+const PACKAGES_OF_REPOSITORY: &str = "
+    SELECT format, namespace, name
+      FROM packages
+     WHERE repository_id = $1
+     ORDER BY format, namespace, name";
+
+/// Writes a change.
+pub(crate) fn write(tx: &mut Tx<'_>, repository: &Repository, package: &PackageId, by: &By, change: &Change) -> Result<()> {
+    let key = [
+        (&*repository.id).into(),
+        package.format.as_str().into(),
+        package.namespace_text().into(),
+        package.name.as_str().into(),
+    ];
+    let sequence = tx.rows(NEXT, &key)?.first().map_or(Ok(1), |row| row.int("next"))?;
+    let [repository_id, format, namespace, name] = key;
+    let document = serde_json::to_string(change).map_err(Error::internal)?;
+    tx.execute(
+        INSERT,
+        &[
+            new_id(by.now)?.into(),
+            (&*repository.domain.id).into(),
+            repository_id,
+            format,
+            namespace,
+            name,
+            sequence.into(),
+            by.now.millis().into(),
+            by.principal.as_str().into(),
+            document.into(),
+        ],
+    )?;
+    tx.touch(&repository.topic);
+    Ok(())
+}
+
+/// Writes that a version is now this.
+pub(crate) fn write_version(
+    tx: &mut Tx<'_>,
+    repository: &Repository,
+    package: &PackageId,
+    by: &By,
+    version: &VersionRow,
+    assets: &[AssetRow],
+    created: bool,
+) -> Result<()> {
+    let record = &version.record;
+    let state = VersionState {
+        status: record.status,
+        revision: record.revision.clone(),
+        origin: record.origin.clone(),
+        published: record.published,
+        assets: assets
+            .iter()
+            .map(|asset| {
+                let AssetRow { record, .. } = asset;
+                (record.name.clone(), record.size_bytes, record.digests.sha256.clone())
+            })
+            .collect(),
+    };
+    write(tx, repository, package, by, &Change::Version { version: record.version.clone(), created, state })
+}
+
+/// Writes that every package of a repository is gone.
+pub(crate) fn forget_repository(tx: &mut Tx<'_>, repository: &Repository, by: &By) -> Result<()> {
+    for row in tx.rows(PACKAGES_OF_REPOSITORY, &[(&*repository.id).into()])? {
+        write(tx, repository, &read_package_id(&row)?, by, &Change::PackageGone)?;
+    }
+    Ok(())
+}
+
+/// The package that a row with `format`, `namespace` and `name` is about.
+pub(crate) fn read_package_id(row: &Row) -> Result<PackageId> {
+    let namespace = row.text("namespace")?;
+    let namespace = if namespace.is_empty() { None } else { Some(namespace.parse().map_err(Error::internal)?) };
+    Ok(PackageId { format: row.parse("format")?, namespace, name: row.parse("name")? })
+}
+
+impl Permit<PackageAt> {
+    /// What the package was at a time, read from its changes alone. `None` when it was not there.
+    pub async fn at(&self, time: Timestamp) -> Result<Option<PackageState>> {
+        let values = vec![
+            (&*self.repository.id).into(),
+            self.id.format.as_str().into(),
+            self.id.namespace_text().into(),
+            self.id.name.as_str().into(),
+            time.millis().into(),
+        ];
+        let rows = self.catalog.0.database.rows(OF_PACKAGE, values).await?;
+        let changes = rows
+            .iter()
+            .map(|row| serde_json::from_str(row.as_str("document")?).map_err(Error::internal))
+            .collect::<Result<Vec<Change>>>()?;
+        Ok(fold(&changes))
+    }
+}

@@ -1,0 +1,474 @@
+//! The rows of packages, versions, assets and blobs, and the one transaction step that adds to them.
+//!
+//! Publishing, ingesting from a registry and retaining from an upstream end here, so what a version is, what its
+//! revision is, and what is said about it afterwards cannot differ between them.
+
+use aws::Timestamp;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use sha2::{Digest as _, Sha256};
+use store::{Digests, Location, Row, Stored, Tx};
+
+use crate::asset::AssetRecord;
+use crate::change::{self, By, Change};
+use crate::error::Kind;
+use crate::format::Manifest;
+use crate::ids::new_id;
+use crate::names::{AssetName, PackageId, Version, VersionId};
+use crate::package::{Origin, OriginType, Restriction, Restrictions, Status, VersionRecord};
+use crate::repository::Repository;
+use crate::{Error, Result};
+
+/// A package's row.
+#[derive(Debug, Clone)]
+pub(crate) struct PackageRow {
+    pub(crate) id: String,
+    pub(crate) restrictions: Restrictions,
+}
+
+/// A version's row.
+#[derive(Debug, Clone)]
+pub(crate) struct VersionRow {
+    pub(crate) id: String,
+    pub(crate) record: VersionRecord,
+    pub(crate) manifest: String,
+}
+
+/// An asset's row, with its blob's.
+#[derive(Debug, Clone)]
+pub(crate) struct AssetRow {
+    pub(crate) record: AssetRecord,
+    pub(crate) location: Location,
+    blob_id: String,
+}
+
+const PACKAGE: &str = "
+    SELECT id, publish, upstream
+      FROM packages
+     WHERE repository_id = $1
+       AND format = $2
+       AND namespace = $3
+       AND name = $4";
+
+const INSERT_PACKAGE: &str = "
+    INSERT INTO packages (id, repository_id, format, namespace, name, publish, upstream)
+    VALUES ($1, $2, $3, $4, $5, $6, $7)";
+
+const VERSION: &str = "
+    SELECT id, version, status, revision, origin_type, origin_repository, origin_connection, published,
+           published_upstream, manifest
+      FROM versions
+     WHERE package_id = $1
+       AND version = $2";
+
+pub(crate) const VERSIONS: &str = "
+    SELECT versions.id, version, status, revision, origin_type, origin_repository, origin_connection, published,
+           published_upstream, manifest
+      FROM packages
+      JOIN versions ON versions.package_id = packages.id
+     WHERE packages.repository_id = $1
+       AND packages.format = $2
+       AND packages.namespace = $3
+       AND packages.name = $4
+     ORDER BY version";
+
+const INSERT_VERSION: &str = "
+    INSERT INTO versions (id, package_id, version, status, revision, origin_type, origin_repository, origin_connection,
+                          published, published_upstream, manifest)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+
+const UPDATE_VERSION: &str = "
+    UPDATE versions
+       SET version = $2, status = $3, revision = $4, manifest = $5
+     WHERE id = $1";
+
+pub(crate) const ASSETS: &str = "
+    SELECT assets.name, assets.modified, blobs.id AS blob_id, blobs.size_bytes, blobs.md5, blobs.sha1, blobs.sha256,
+           blobs.sha512, blobs.location
+      FROM assets
+      JOIN blobs ON blobs.id = assets.blob_id
+     WHERE assets.version_id = $1
+     ORDER BY assets.name";
+
+const INSERT_BLOB: &str = "
+    INSERT INTO blobs (id, domain_id, size_bytes, md5, sha1, sha256, sha512, location, stored)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+    ON CONFLICT (domain_id, sha256) DO NOTHING";
+
+const BLOB: &str = "
+    SELECT id, location
+      FROM blobs
+     WHERE domain_id = $1
+       AND sha256 = $2";
+
+const INSERT_ASSET: &str = "
+    INSERT INTO assets (version_id, name, blob_id, modified)
+    VALUES ($1, $2, $3, $4)";
+
+/// The four values that name a package in a repository.
+pub(crate) fn package_key(repository: &Repository, id: &PackageId) -> Vec<store::Value> {
+    vec![
+        (&*repository.id).into(),
+        id.format.as_str().into(),
+        id.namespace_text().into(),
+        id.name.as_str().into(),
+    ]
+}
+
+pub(crate) fn package(tx: &mut Tx<'_>, repository: &Repository, id: &PackageId) -> Result<Option<PackageRow>> {
+    tx.rows(PACKAGE, &package_key(repository, id))?.first().map(read_package).transpose()
+}
+
+pub(crate) fn version(tx: &mut Tx<'_>, package: &PackageRow, version: &Version) -> Result<Option<VersionRow>> {
+    let rows = tx.rows(VERSION, &[package.id.as_str().into(), version.as_str().into()])?;
+    rows.first().map(read_version).transpose()
+}
+
+pub(crate) fn assets(tx: &mut Tx<'_>, version: &VersionRow) -> Result<Vec<AssetRow>> {
+    tx.rows(ASSETS, &[version.id.as_str().into()])?.iter().map(read_asset).collect()
+}
+
+pub(crate) fn read_package(row: &Row) -> Result<PackageRow> {
+    let restrictions = Restrictions { publish: row.parse("publish")?, upstream: row.parse("upstream")? };
+    Ok(PackageRow { id: row.text("id")?, restrictions })
+}
+
+pub(crate) fn read_version(row: &Row) -> Result<VersionRow> {
+    let time = |column| Ok::<_, Error>(Timestamp::from_millis(row.int(column)?));
+    Ok(VersionRow {
+        id: row.text("id")?,
+        record: VersionRecord {
+            version: row.parse("version")?,
+            status: row.parse("status")?,
+            revision: row.text("revision")?,
+            origin: Origin {
+                origin_type: row.parse("origin_type")?,
+                repository: row.opt_parse("origin_repository")?,
+                connection: row.opt_parse("origin_connection")?,
+            },
+            published: time("published")?,
+            published_upstream: row.opt_int("published_upstream")?.map(Timestamp::from_millis),
+        },
+        manifest: row.text("manifest")?,
+    })
+}
+
+pub(crate) fn read_asset(row: &Row) -> Result<AssetRow> {
+    Ok(AssetRow {
+        record: AssetRecord {
+            name: row.parse("name")?,
+            size_bytes: row.size("size_bytes")?,
+            digests: Digests {
+                md5: row.text("md5")?,
+                sha1: row.text("sha1")?,
+                sha256: row.text("sha256")?,
+                sha512: row.text("sha512")?,
+            },
+            modified: Timestamp::from_millis(row.int("modified")?),
+        },
+        location: row.parse("location")?,
+        blob_id: row.text("blob_id")?,
+    })
+}
+
+/// Which way a version comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// A client publishes it here.
+    Published,
+    /// From a registry, or from an upstream repository.
+    Taken,
+}
+
+impl Way {
+    /// The origin controls of a package whose first version comes this way ("upstreams-and-origin" 6.2).
+    fn restrictions(self) -> Restrictions {
+        match self {
+            Way::Published => Restrictions { publish: Restriction::Allow, upstream: Restriction::Block },
+            Way::Taken => Restrictions { publish: Restriction::Block, upstream: Restriction::Allow },
+        }
+    }
+}
+
+/// Bytes for a version: brought along, or those of an asset in the same domain.
+#[derive(Debug, Clone)]
+pub(crate) enum NewBytes {
+    Stored(Stored),
+    Shared(AssetRow),
+}
+
+/// A file to be added to a version.
+#[derive(Debug, Clone)]
+pub(crate) struct NewAsset {
+    pub(crate) name: AssetName,
+    pub(crate) bytes: NewBytes,
+    pub(crate) modified: Timestamp,
+}
+
+impl NewAsset {
+    pub(crate) fn digests(&self) -> &Digests {
+        match &self.bytes {
+            NewBytes::Stored(stored) => &stored.digests,
+            NewBytes::Shared(row) => &row.record.digests,
+        }
+    }
+}
+
+/// What is to be recorded about a version.
+#[derive(Debug, Clone)]
+pub(crate) struct Recording {
+    pub(crate) id: VersionId,
+    pub(crate) way: Way,
+    /// For a new version.
+    pub(crate) origin: Origin,
+    /// For a new version, from a registry that says so.
+    pub(crate) published_upstream: Option<Timestamp>,
+    pub(crate) assets: Vec<NewAsset>,
+    /// What it says of itself; `None` leaves what is there.
+    pub(crate) manifest: Option<Manifest>,
+    /// The state of a new version; an Unfinished one that is recorded as something else becomes that.
+    pub(crate) status: Status,
+    /// Whether a finished version takes further files.
+    pub(crate) open_ended: bool,
+    pub(crate) assets_per_version: u32,
+}
+
+/// What came of it.
+#[derive(Debug, Clone)]
+pub(crate) struct Recorded {
+    pub(crate) version: VersionRow,
+    /// Whether anything changed.
+    pub(crate) is_new: bool,
+    /// Bytes that were brought along and are here already.
+    pub(crate) spare: Vec<Location>,
+}
+
+/// Records it. Everything that others may have done since the request began is looked at again here, in the transaction.
+///
+/// Errors: `Conflict` (a file of the name with other bytes, a version that takes no more), `Quota`.
+pub(crate) fn record(tx: &mut Tx<'_>, repository: &Repository, by: &By, new: &Recording) -> Result<Recorded> {
+    let id = &new.id;
+    let package = ensure_package(tx, repository, by, &id.package, new.way)?;
+    let found = version(tx, &package, &id.version)?;
+    let created = found.is_none();
+    let mut row = match found {
+        Some(row) => row,
+        None => insert_version(tx, &package, by, new)?,
+    };
+    let mut present = assets(tx, &row)?;
+    let mut spare = Vec::new();
+    let mut added = 0;
+    for asset in &new.assets {
+        if let Some(same) = present.iter().find(|row| row.record.name == asset.name) {
+            if same.record.digests.sha256 != asset.digests().sha256 {
+                return Err(Error::conflict(
+                    Kind::Asset,
+                    asset.name.as_str(),
+                    format!("Asset {} of {id} already exists with different content", asset.name),
+                ));
+            }
+            if let NewBytes::Stored(stored) = &asset.bytes {
+                spare.push(stored.location.clone());
+            }
+            continue;
+        }
+        takes_more(&row.record, id, new, created)?;
+        if present.len() >= new.assets_per_version as usize {
+            return Err(Error::Quota {
+                kind: Kind::PackageVersion,
+                id: id.version.to_string(),
+                message: format!("a package version may have at most {} assets", new.assets_per_version),
+            });
+        }
+        let (blob_id, location, is_spare) = ensure_blob(tx, repository, by, &asset.bytes)?;
+        spare.extend(is_spare);
+        tx.execute(
+            INSERT_ASSET,
+            &[
+                row.id.as_str().into(),
+                asset.name.as_str().into(),
+                blob_id.as_str().into(),
+                asset.modified.millis().into(),
+            ],
+        )?;
+        let size_bytes = match &asset.bytes {
+            NewBytes::Stored(stored) => stored.size,
+            NewBytes::Shared(row) => row.record.size_bytes,
+        };
+        present.push(AssetRow {
+            record: AssetRecord {
+                name: asset.name.clone(),
+                size_bytes,
+                digests: asset.digests().clone(),
+                modified: asset.modified,
+            },
+            location,
+            blob_id,
+        });
+        added += 1;
+    }
+    let finished = row.record.status == Status::Unfinished && new.status != Status::Unfinished && !created;
+    if finished {
+        row.record.status = new.status;
+    }
+    if let Some(manifest) = &new.manifest {
+        row.manifest = serde_json::to_string(manifest).map_err(Error::internal)?;
+    }
+    let is_new = created || finished || added > 0;
+    if is_new {
+        present.sort_by(|a, b| a.record.name.cmp(&b.record.name));
+        save(tx, repository, by, &id.package, &mut row, &present, created)?;
+    }
+    Ok(Recorded { version: row, is_new, spare })
+}
+
+/// Whether a version takes a file that it has not.
+fn takes_more(record: &VersionRecord, id: &VersionId, new: &Recording, created: bool) -> Result<()> {
+    let what = match record.status {
+        _ if created => return Ok(()),
+        Status::Unfinished => return Ok(()),
+        Status::Published | Status::Unlisted if new.open_ended => return Ok(()),
+        Status::Published | Status::Unlisted => "is finished and takes no more assets",
+        Status::Archived => "is Archived",
+        Status::Disposed => "is Disposed; delete it before publishing it again",
+    };
+    Err(Error::conflict(Kind::PackageVersion, id.version.as_str(), format!("Package version {id} {what}")))
+}
+
+/// Writes a version's row after a change, with its new revision, and the change.
+pub(crate) fn save(
+    tx: &mut Tx<'_>,
+    repository: &Repository,
+    by: &By,
+    package: &PackageId,
+    row: &mut VersionRow,
+    assets: &[AssetRow],
+    created: bool,
+) -> Result<()> {
+    row.record.revision = revision(package, &row.record.version, assets, &row.manifest);
+    let record = &row.record;
+    tx.execute(
+        UPDATE_VERSION,
+        &[
+            row.id.as_str().into(),
+            record.version.as_str().into(),
+            record.status.as_str().into(),
+            record.revision.as_str().into(),
+            row.manifest.as_str().into(),
+        ],
+    )?;
+    change::write_version(tx, repository, package, by, row, assets, created)
+}
+
+pub(crate) fn ensure_package(
+    tx: &mut Tx<'_>,
+    repository: &Repository,
+    by: &By,
+    id: &PackageId,
+    way: Way,
+) -> Result<PackageRow> {
+    if let Some(row) = package(tx, repository, id)? {
+        return Ok(row);
+    }
+    let row = PackageRow { id: new_id(by.now)?, restrictions: way.restrictions() };
+    let mut values = vec![row.id.as_str().into()];
+    values.extend(package_key(repository, id));
+    values.push(row.restrictions.publish.as_str().into());
+    values.push(row.restrictions.upstream.as_str().into());
+    tx.execute(INSERT_PACKAGE, &values)?;
+    change::write(tx, repository, id, by, &Change::Package { restrictions: row.restrictions })?;
+    Ok(row)
+}
+
+fn insert_version(tx: &mut Tx<'_>, package: &PackageRow, by: &By, new: &Recording) -> Result<VersionRow> {
+    let row = VersionRow {
+        id: new_id(by.now)?,
+        record: VersionRecord {
+            version: new.id.version.clone(),
+            status: new.status,
+            revision: String::new(),
+            origin: new.origin.clone(),
+            published: by.now,
+            published_upstream: new.published_upstream,
+        },
+        manifest: "{}".to_owned(),
+    };
+    let VersionRecord { version, status, revision, origin, published, published_upstream } = &row.record;
+    tx.execute(
+        INSERT_VERSION,
+        &[
+            row.id.as_str().into(),
+            package.id.as_str().into(),
+            version.as_str().into(),
+            status.as_str().into(),
+            revision.as_str().into(),
+            origin.origin_type.as_str().into(),
+            origin.repository.as_ref().map(|name| name.to_string()).into(),
+            origin.connection.as_ref().map(|name| name.to_string()).into(),
+            published.millis().into(),
+            published_upstream.map(Timestamp::millis).into(),
+            row.manifest.as_str().into(),
+        ],
+    )?;
+    Ok(row)
+}
+
+/// The domain's row for these bytes. If it has them already, the ones brought along are spare.
+fn ensure_blob(
+    tx: &mut Tx<'_>,
+    repository: &Repository,
+    by: &By,
+    bytes: &NewBytes,
+) -> Result<(String, Location, Option<Location>)> {
+    let stored = match bytes {
+        NewBytes::Shared(row) => return Ok((row.blob_id.clone(), row.location.clone(), None)),
+        NewBytes::Stored(stored) => stored,
+    };
+    let digests = &stored.digests;
+    let id = new_id(by.now)?;
+    let inserted = tx.execute(
+        INSERT_BLOB,
+        &[
+            id.as_str().into(),
+            (&*repository.domain.id).into(),
+            stored.size.into(),
+            digests.md5.as_str().into(),
+            digests.sha1.as_str().into(),
+            digests.sha256.as_str().into(),
+            digests.sha512.as_str().into(),
+            stored.location.to_string().into(),
+            by.now.millis().into(),
+        ],
+    )?;
+    if inserted == 1 {
+        return Ok((id, stored.location.clone(), None));
+    }
+    let rows = tx.rows(BLOB, &[(&*repository.domain.id).into(), digests.sha256.as_str().into()])?;
+    let row = rows.first().ok_or_else(|| Error::internal("a blob that is in the way is not there"))?;
+    Ok((row.text("id")?, row.parse("location")?, Some(stored.location.clone())))
+}
+
+/// Identifies the exact content of a version: base64 of a SHA-256, 44 characters. The same content has the same
+/// revision in every repository.
+fn revision(package: &PackageId, version: &Version, assets: &[AssetRow], manifest: &str) -> String {
+    let mut hash = Sha256::new();
+    let mut line = |text: &str| {
+        hash.update(text.as_bytes());
+        hash.update(b"\n");
+    };
+    line(package.format.as_str());
+    line(package.namespace_text());
+    line(package.name.as_str());
+    line(version.as_str());
+    for AssetRow { record, .. } in assets {
+        line(record.name.as_str());
+        line(&record.digests.sha256);
+    }
+    line(manifest);
+    BASE64.encode(hash.finalize())
+}
+
+/// How a version that a client publishes to this repository enters the domain.
+pub(crate) fn internal(repository: &Repository) -> Origin {
+    Origin { origin_type: OriginType::Internal, repository: Some(repository.name.clone()), connection: None }
+}
