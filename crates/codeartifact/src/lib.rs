@@ -10,10 +10,11 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
 
+use aws::Fault;
 use aws::page::Sealer;
-use aws::{Fault, Region, Timestamp};
+use aws::reader::Reader;
+use aws::rest_json;
 use bytes::Bytes;
 use catalog::{Catalog, Formats};
 use futures_core::Stream;
@@ -29,6 +30,7 @@ mod fault;
 mod members;
 mod operation;
 mod package;
+mod paging;
 mod repository;
 mod token;
 mod version;
@@ -36,7 +38,7 @@ mod version;
 pub use operation::{Kind, OPERATIONS, Operation, find, unknown};
 pub use repository::Endpoints;
 
-/// Everything an operation knows besides its input: this server, this caller, this moment.
+/// Everything an operation knows besides its input: this server and this caller.
 pub struct Context {
     /// Domains, repositories, packages.
     pub catalog: Catalog,
@@ -44,22 +46,18 @@ pub struct Context {
     pub iam: Iam,
     /// Who is asking.
     pub caller: Caller,
-    /// The region of this server, as it stands in every ARN.
-    pub region: Region,
     /// Where package managers reach this server.
     pub endpoints: Endpoints,
     /// Seals page tokens.
     pub sealer: Sealer,
     /// The formats that this server serves. Those of the API that are not among them are empty here, not unknown.
     pub formats: Formats,
-    /// The time of the request.
-    pub now: Timestamp,
 }
 
 /// What a client sent, its signature verified.
 pub struct Input {
-    /// The raw query string; empty when there is none.
-    pub query: String,
+    /// The pairs of the query string, decoded once: those that were signed.
+    pub query: Vec<(String, String)>,
     /// The headers.
     pub headers: HeaderMap,
     /// The body.
@@ -97,19 +95,49 @@ impl Answer {
 }
 
 /// Runs an operation.
+///
+/// Never fails: whatever is wrong is the answer.
 pub async fn call(cx: &Context, operation: &'static Operation, input: Input) -> Answer {
-    let request = Request { cx, operation, input };
-    match operation.run(request).await {
+    match run(cx, operation, input).await {
         Ok(answer) => answer,
         Err(Failure(fault)) => Answer::Fault(fault),
     }
+}
+
+async fn run(
+    cx: &Context,
+    operation: &'static Operation,
+    input: Input,
+) -> Result<Answer, Failure> {
+    let Some(run) = operation.run else {
+        return Err(operation.not_implemented().into());
+    };
+    let Input { query, headers, body } = input;
+    let (document, body) = match (operation.kind, body) {
+        (Kind::Json | Kind::AssetOut, Body::Whole(bytes)) => (bytes, None),
+        (Kind::Json | Kind::AssetOut, Body::Stream(_)) => return Err(Fault::internal().into()),
+        (Kind::AssetIn, body) => (Bytes::new(), Some(body)),
+    };
+    let input = rest_json::Input::new(query, headers, &document)?;
+    run(Request { cx, operation, input, body }).await
 }
 
 /// One call, as the functions of the table see it.
 pub(crate) struct Request<'a> {
     cx: &'a Context,
     operation: &'static Operation,
-    input: Input,
+    input: rest_json::Input,
+    /// The asset that is coming, for [`Kind::AssetIn`].
+    body: Option<Body>,
+}
+
+impl Request<'_> {
+    /// Reads the input; errors: `ValidationException` with everything that is wrong with it.
+    fn read<T>(&self, input: impl FnOnce(&mut Reader<'_>) -> Option<T>) -> Result<T, Fault> {
+        let mut reader = Reader::new(&self.input);
+        let value = input(&mut reader);
+        reader.finish(|| value)
+    }
 }
 
 /// A fault on its way out, so that `?` works on everything that can refuse.

@@ -38,11 +38,11 @@ pub struct Operation {
     pub kind: Kind,
     /// What it asks for: always the first, the others where the input calls for them.
     pub actions: &'static [Action],
-    run: Option<Run>,
+    pub(crate) run: Option<Run>,
 }
 
-type Running<'a> = Pin<Box<dyn Future<Output = Result<Answer, Failure>> + Send + 'a>>;
-type Run = for<'a> fn(Request<'a>) -> Running<'a>;
+pub(crate) type Running<'a> = Pin<Box<dyn Future<Output = Result<Answer, Failure>> + Send + 'a>>;
+pub(crate) type Run = for<'a> fn(Request<'a>) -> Running<'a>;
 
 impl Operation {
     /// Whether this version of Packhouse has it.
@@ -50,17 +50,9 @@ impl Operation {
         self.run.is_some()
     }
 
-    /// Runs it, or says that it cannot.
-    pub(crate) async fn run(&self, request: Request<'_>) -> Result<Answer, Failure> {
-        match self.run {
-            Some(run) => run(request).await,
-            None => Err(self.not_implemented().into()),
-        }
-    }
-
     /// 501 and not a name of the service model: SDKs retry on `InternalServerException`, and nothing here is gained by
     /// asking again.
-    fn not_implemented(&self) -> Fault {
+    pub(crate) fn not_implemented(&self) -> Fault {
         Fault::new(
             "NotImplementedException",
             StatusCode::NOT_IMPLEMENTED,
