@@ -8,10 +8,12 @@
 //! - [`rest_json`] and [`query`]: the two dialects in which operations are called and answered;
 //!   [`reader`] reads the members of either, and [`member`] says what is wrong with them.
 //! - [`page`]: where the next page of a list begins.
+//! - [`credentials`]: the files and answers in which clients find their keys.
 //!
 //! The crate knows no database and no package. Keys, principals and policies live in `iam`;
 //! the only state here is the bytes of one request.
 
+pub mod credentials;
 pub mod fault;
 pub mod identity;
 pub mod member;

@@ -7,7 +7,7 @@ use aws::Timestamp;
 use bytes::Bytes;
 use store::{ByteStream, Digests};
 
-use crate::fetch::Arriving;
+use crate::fetch::{Arriving, Fetched};
 use crate::names::{AssetId, AssetName, VersionId};
 use crate::package::{OriginType, Status, VersionRecord};
 use crate::remote::RemoteBody;
@@ -49,18 +49,37 @@ enum Source {
     /// On its way from a registry, to be retained in a repository.
     Arriving(Arc<Arriving>, Arc<Repository>),
     /// Seen at a registry, not fetched: where it would be taken from and retained.
-    Seen { size_bytes: Option<u64>, connected: Arc<Repository>, wanting: Arc<Repository> },
+    Seen {
+        size_bytes: Option<u64>,
+        connected: Arc<Repository>,
+        wanting: Arc<Repository>,
+    },
 }
 
 impl Asset {
     pub(crate) fn recorded(catalog: &Catalog, id: &AssetId, asset: Arc<ShelvedAsset>) -> Self {
         let modified = asset.record.modified;
-        Self { id: id.clone(), modified, catalog: catalog.clone(), source: Source::Recorded(asset) }
+        Self {
+            id: id.clone(),
+            modified,
+            catalog: catalog.clone(),
+            source: Source::Recorded(asset),
+        }
     }
 
-    pub(crate) fn arriving(catalog: &Catalog, id: &AssetId, arriving: Arc<Arriving>, wanting: Arc<Repository>) -> Self {
+    pub(crate) fn arriving(
+        catalog: &Catalog,
+        id: &AssetId,
+        arriving: Arc<Arriving>,
+        wanting: Arc<Repository>,
+    ) -> Self {
         let modified = arriving.modified();
-        Self { id: id.clone(), modified, catalog: catalog.clone(), source: Source::Arriving(arriving, wanting) }
+        Self {
+            id: id.clone(),
+            modified,
+            catalog: catalog.clone(),
+            source: Source::Arriving(arriving, wanting),
+        }
     }
 
     pub(crate) fn seen(
@@ -70,9 +89,18 @@ impl Asset {
         connected: Arc<Repository>,
         wanting: Arc<Repository>,
     ) -> Self {
-        let source = Source::Seen { size_bytes: head.size_bytes, connected, wanting };
+        let source = Source::Seen {
+            size_bytes: head.size_bytes,
+            connected,
+            wanting,
+        };
         let modified = head.modified.unwrap_or_else(|| catalog.now());
-        Self { id: id.clone(), modified, catalog: catalog.clone(), source }
+        Self {
+            id: id.clone(),
+            modified,
+            catalog: catalog.clone(),
+            source,
+        }
     }
 
     /// Its size in bytes, if known.
@@ -108,13 +136,18 @@ impl Asset {
     pub async fn settled(self) -> Result<Asset> {
         let (arriving, wanting) = match self.source {
             Source::Recorded(_) | Source::Derived(..) => return Ok(self),
-            Source::Arriving(arriving, wanting) => (arriving, wanting),
-            Source::Seen { connected, wanting, .. } => {
-                let arriving = self.catalog.fetch(&connected, &wanting, &self.id).await?;
-                (arriving.ok_or_else(|| no_asset(&self.id))?, wanting)
-            }
+            Source::Arriving(arriving, wanting) => (Some(arriving), wanting),
+            Source::Seen {
+                connected, wanting, ..
+            } => match self.catalog.fetch(&connected, &wanting, &self.id).await? {
+                Some(Fetched::Arriving(arriving)) => (Some(arriving), wanting),
+                Some(Fetched::Kept) => (None, wanting),
+                None => return Err(no_asset(&self.id)),
+            },
         };
-        arriving.kept().await?;
+        if let Some(arriving) = arriving {
+            arriving.kept().await?;
+        }
         let asset = self.catalog.open_recorded(&wanting, &self.id).await?;
         asset.ok_or_else(|| no_asset(&self.id))
     }
@@ -136,10 +169,14 @@ impl Asset {
                     usize::try_from(range.start).unwrap_or(end).min(end)..end
                 });
                 let piece = bytes.slice(range);
-                Ok(Box::pin(futures_util::stream::once(async move { Ok(piece) })))
+                Ok(Box::pin(futures_util::stream::once(
+                    async move { Ok(piece) },
+                )))
             }
             Source::Arriving(arriving, _) => Ok(arriving.bytes()),
-            Source::Seen { .. } => Err(Error::internal("an asset that was only looked at has no bytes")),
+            Source::Seen { .. } => Err(Error::internal(
+                "an asset that was only looked at has no bytes",
+            )),
         }
     }
 }
@@ -149,7 +186,10 @@ pub(crate) fn no_asset(id: &AssetId) -> Error {
     Error::not_found(
         crate::Kind::Asset,
         id.name.as_str(),
-        format!("Asset not found. Asset '{}' does not exist in package version {}", id.name, id.version),
+        format!(
+            "Asset not found. Asset '{}' does not exist in package version {}",
+            id.name, id.version
+        ),
     )
 }
 
@@ -172,7 +212,11 @@ const RECORDED: &str = "
 
 impl Catalog {
     /// A file that this very repository records; `None` when it has none of the name. Errors: `Held`.
-    pub(crate) async fn open_recorded(&self, repository: &Arc<Repository>, id: &AssetId) -> Result<Option<Asset>> {
+    pub(crate) async fn open_recorded(
+        &self,
+        repository: &Arc<Repository>,
+        id: &AssetId,
+    ) -> Result<Option<Asset>> {
         let shelved = match self.0.shelf.asset(repository, id) {
             Some(shelved) => shelved,
             None => match self.read_asset(repository, id).await? {
@@ -184,45 +228,76 @@ impl Catalog {
         Ok(Some(Asset::recorded(self, id, shelved)))
     }
 
-    async fn read_asset(&self, repository: &Arc<Repository>, id: &AssetId) -> Result<Option<Arc<ShelvedAsset>>> {
+    async fn read_asset(
+        &self,
+        repository: &Arc<Repository>,
+        id: &AssetId,
+    ) -> Result<Option<Arc<ShelvedAsset>>> {
         let stamp = self.0.shelf.stamp(&repository.topic);
         let mut values = record::package_key(repository, &id.version.package);
         values.push(id.version.version.as_str().into());
         values.push(id.name.as_str().into());
         let rows = self.0.database.rows(RECORDED, values).await?;
-        let Some(row) = rows.first() else { return Ok(None) };
+        let Some(row) = rows.first() else {
+            return Ok(None);
+        };
         let asset = record::read_asset(row)?;
         let version = record::read_version(row)?.record;
-        let shelved = Arc::new(ShelvedAsset { version, record: asset.record, location: asset.location });
+        let shelved = Arc::new(ShelvedAsset {
+            version,
+            record: asset.record,
+            location: asset.location,
+        });
         self.0.shelf.put_asset(repository, id, stamp, &shelved);
         Ok(Some(shelved))
     }
 
-    async fn open_derived(&self, repository: &Arc<Repository>, id: &AssetId) -> Result<Option<Asset>> {
-        let Some(format) = self.0.formats.named(id.version.package.format.as_str()) else { return Ok(None) };
-        if format.derived(&id.version, true).is_none_or(|(name, _)| name != id.name) {
+    async fn open_derived(
+        &self,
+        repository: &Arc<Repository>,
+        id: &AssetId,
+    ) -> Result<Option<Asset>> {
+        let Some(format) = self.0.formats.named(id.version.package.format.as_str()) else {
+            return Ok(None);
+        };
+        if format
+            .derived(&id.version, true)
+            .is_none_or(|(name, _)| name != id.name)
+        {
             return Ok(None);
         }
-        let versions = self.recorded_versions(repository, &id.version.package).await?;
-        let Some(version) = versions.into_iter().find(|row| row.record.version == id.version.version) else {
+        let versions = self
+            .recorded_versions(repository, &id.version.package)
+            .await?;
+        let Some(version) = versions
+            .into_iter()
+            .find(|row| row.record.version == id.version.version)
+        else {
             return Ok(None);
         };
         screen(version.record.status, View::Serve, || id.to_string()).map_err(Error::Held)?;
-        Ok(self.derived(&id.version, &version.record).map(|(record, bytes)| Asset {
-            id: id.clone(),
-            modified: record.modified,
-            catalog: self.clone(),
-            source: Source::Derived(record, bytes),
-        }))
+        Ok(self
+            .derived(&id.version, &version.record)
+            .map(|(record, bytes)| Asset {
+                id: id.clone(),
+                modified: record.modified,
+                catalog: self.clone(),
+                source: Source::Derived(record, bytes),
+            }))
     }
 
     /// The file that the API shows of a version although nobody uploaded it.
-    pub(crate) fn derived(&self, id: &VersionId, version: &VersionRecord) -> Option<(AssetRecord, Bytes)> {
+    pub(crate) fn derived(
+        &self,
+        id: &VersionId,
+        version: &VersionRecord,
+    ) -> Option<(AssetRecord, Bytes)> {
         if matches!(version.status, Status::Unfinished | Status::Disposed) {
             return None;
         }
         let format = self.0.formats.named(id.package.format.as_str())?;
-        let (name, bytes) = format.derived(id, version.origin.origin_type == OriginType::Internal)?;
+        let (name, bytes) =
+            format.derived(id, version.origin.origin_type == OriginType::Internal)?;
         let record = AssetRecord {
             name,
             size_bytes: bytes.len() as u64,

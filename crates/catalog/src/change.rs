@@ -27,7 +27,10 @@ pub(crate) struct By {
 
 impl<T> Permit<T> {
     pub(crate) fn by(&self) -> By {
-        By { principal: self.caller.arn().to_owned(), now: self.catalog.now() }
+        By {
+            principal: self.caller.arn().to_owned(),
+            now: self.catalog.now(),
+        }
     }
 }
 
@@ -92,7 +95,12 @@ pub fn fold<'a>(changes: impl IntoIterator<Item = &'a Change>) -> Option<Package
         match change {
             Change::Package { restrictions } => match &mut package {
                 Some(package) => package.restrictions = *restrictions,
-                None => package = Some(PackageState { restrictions: *restrictions, versions: BTreeMap::new() }),
+                None => {
+                    package = Some(PackageState {
+                        restrictions: *restrictions,
+                        versions: BTreeMap::new(),
+                    })
+                }
             },
             Change::Version { version, state, .. } => {
                 if let Some(package) = &mut package {
@@ -139,14 +147,23 @@ const PACKAGES_OF_REPOSITORY: &str = "
      ORDER BY format, namespace, name";
 
 /// Writes a change.
-pub(crate) fn write(tx: &mut Tx<'_>, repository: &Repository, package: &PackageId, by: &By, change: &Change) -> Result<()> {
+pub(crate) fn write(
+    tx: &mut Tx<'_>,
+    repository: &Repository,
+    package: &PackageId,
+    by: &By,
+    change: &Change,
+) -> Result<()> {
     let key = [
         (&*repository.id).into(),
         package.format.as_str().into(),
         package.namespace_text().into(),
         package.name.as_str().into(),
     ];
-    let sequence = tx.rows(NEXT, &key)?.first().map_or(Ok(1), |row| row.int("next"))?;
+    let sequence = tx
+        .rows(NEXT, &key)?
+        .first()
+        .map_or(Ok(1), |row| row.int("next"))?;
     let [repository_id, format, namespace, name] = key;
     let document = serde_json::to_string(change).map_err(Error::internal)?;
     tx.execute(
@@ -188,17 +205,37 @@ pub(crate) fn write_version(
             .iter()
             .map(|asset| {
                 let AssetRow { record, .. } = asset;
-                (record.name.clone(), record.size_bytes, record.digests.sha256.clone())
+                (
+                    record.name.clone(),
+                    record.size_bytes,
+                    record.digests.sha256.clone(),
+                )
             })
             .collect(),
     };
-    write(tx, repository, package, by, &Change::Version { version: record.version.clone(), created, state })
+    write(
+        tx,
+        repository,
+        package,
+        by,
+        &Change::Version {
+            version: record.version.clone(),
+            created,
+            state,
+        },
+    )
 }
 
 /// Writes that every package of a repository is gone.
 pub(crate) fn forget_repository(tx: &mut Tx<'_>, repository: &Repository, by: &By) -> Result<()> {
     for row in tx.rows(PACKAGES_OF_REPOSITORY, &[(&*repository.id).into()])? {
-        write(tx, repository, &read_package_id(&row)?, by, &Change::PackageGone)?;
+        write(
+            tx,
+            repository,
+            &read_package_id(&row)?,
+            by,
+            &Change::PackageGone,
+        )?;
     }
     Ok(())
 }
@@ -206,8 +243,16 @@ pub(crate) fn forget_repository(tx: &mut Tx<'_>, repository: &Repository, by: &B
 /// The package that a row with `format`, `namespace` and `name` is about.
 pub(crate) fn read_package_id(row: &Row) -> Result<PackageId> {
     let namespace = row.text("namespace")?;
-    let namespace = if namespace.is_empty() { None } else { Some(namespace.parse().map_err(Error::internal)?) };
-    Ok(PackageId { format: row.parse("format")?, namespace, name: row.parse("name")? })
+    let namespace = if namespace.is_empty() {
+        None
+    } else {
+        Some(namespace.parse().map_err(Error::internal)?)
+    };
+    Ok(PackageId {
+        format: row.parse("format")?,
+        namespace,
+        name: row.parse("name")?,
+    })
 }
 
 impl Permit<PackageAt> {

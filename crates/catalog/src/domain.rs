@@ -50,7 +50,10 @@ pub struct Domain {
 impl Domain {
     /// Where it is.
     pub fn at(&self) -> DomainAt {
-        DomainAt { owner: self.owner.clone(), name: self.name.clone() }
+        DomainAt {
+            owner: self.owner.clone(),
+            name: self.name.clone(),
+        }
     }
 }
 
@@ -114,8 +117,16 @@ impl Catalog {
         encryption_key: String,
         tags: Vec<(String, String)>,
     ) -> Result<Domain> {
-        let tags = tags::checked(tags, self.0.limits.tags_per_resource, Kind::Domain, name.as_str())?;
-        let at = DomainAt { owner: caller.account().clone(), name: name.clone() };
+        let tags = tags::checked(
+            tags,
+            self.0.limits.tags_per_resource,
+            Kind::Domain,
+            name.as_str(),
+        )?;
+        let at = DomainAt {
+            owner: caller.account().clone(),
+            name: name.clone(),
+        };
         let arn = self.domain_arn(&at);
         let asked = || Subject {
             resources: &[],
@@ -124,9 +135,25 @@ impl Catalog {
             repository: None,
             request_tags: Some(&tags),
         };
-        self.authorize(caller, Action::CreateDomain, Subject { resources: &[&arn], ..asked() }).await?;
+        self.authorize(
+            caller,
+            Action::CreateDomain,
+            Subject {
+                resources: &[&arn],
+                ..asked()
+            },
+        )
+        .await?;
         if !tags.is_empty() {
-            self.authorize(caller, Action::TagResource, Subject { resources: &[&arn], ..asked() }).await?;
+            self.authorize(
+                caller,
+                Action::TagResource,
+                Subject {
+                    resources: &[&arn],
+                    ..asked()
+                },
+            )
+            .await?;
         }
         let now = self.now();
         let domain = Domain {
@@ -184,19 +211,40 @@ impl Catalog {
     }
 
     /// Domains owned by the caller's account, by name.
-    pub async fn list_domains(&self, caller: &Caller, after: Option<&str>, limit: u32) -> Result<Page<Domain>> {
+    pub async fn list_domains(
+        &self,
+        caller: &Caller,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Page<Domain>> {
         let owner = caller.account();
-        let subject =
-            Subject { resources: &["*"], owner, domain: None, repository: None, request_tags: None };
+        let subject = Subject {
+            resources: &["*"],
+            owner,
+            domain: None,
+            repository: None,
+            request_tags: None,
+        };
         self.authorize(caller, Action::ListDomains, subject).await?;
-        let values = vec![owner.as_str().into(), after.unwrap_or("").into(), (i64::from(limit) + 1).into()];
+        let values = vec![
+            owner.as_str().into(),
+            after.unwrap_or("").into(),
+            (i64::from(limit) + 1).into(),
+        ];
         let rows = self.0.database.rows(LIST, values).await?;
-        let domains = rows.iter().map(|row| self.read_domain(row)).collect::<Result<Vec<_>>>()?;
+        let domains = rows
+            .iter()
+            .map(|row| self.read_domain(row))
+            .collect::<Result<Vec<_>>>()?;
         Ok(Page::cut(domains, limit, |domain| domain.name.to_string()))
     }
 
     /// Deletes a domain that has no repositories; `None` if there is none of the name. Errors: `Denied`, `Conflict`.
-    pub async fn delete_domain(&self, caller: &Caller, at: &DomainAt) -> Result<Option<(Domain, DomainFigures)>> {
+    pub async fn delete_domain(
+        &self,
+        caller: &Caller,
+        at: &DomainAt,
+    ) -> Result<Option<(Domain, DomainFigures)>> {
         let domain = match self.domain(caller, Action::DeleteDomain, at).await {
             Ok(domain) => domain,
             Err(Error::NotFound { .. }) => return Ok(None),
@@ -230,21 +278,36 @@ impl Catalog {
         if let Some(map) = self.0.shelf.domain(at, stamp) {
             return Ok(Some(map));
         }
-        let rows = self.0.database.rows(FIND, vec![at.owner.as_str().into(), at.name.as_str().into()]).await?;
-        let Some(row) = rows.first() else { return Ok(None) };
+        let rows = self
+            .0
+            .database
+            .rows(
+                FIND,
+                vec![at.owner.as_str().into(), at.name.as_str().into()],
+            )
+            .await?;
+        let Some(row) = rows.first() else {
+            return Ok(None);
+        };
         let domain = Arc::new(self.read_domain(row)?);
         let repositories = self.read_repositories(&domain).await?;
         let repositories: HashMap<_, _> = repositories
             .into_iter()
             .map(|repository| (repository.name.clone(), Arc::new(repository)))
             .collect();
-        let map = Arc::new(DomainMap { domain, repositories });
+        let map = Arc::new(DomainMap {
+            domain,
+            repositories,
+        });
         self.0.shelf.put_domain(at, stamp, &map);
         Ok(Some(map))
     }
 
     fn read_domain(&self, row: &Row) -> Result<Domain> {
-        let at = DomainAt { owner: row.parse("owner")?, name: row.parse("name")? };
+        let at = DomainAt {
+            owner: row.parse("owner")?,
+            name: row.parse("name")?,
+        };
         Ok(Domain {
             id: row.text("id")?.into(),
             arn: self.domain_arn(&at),
@@ -262,7 +325,14 @@ impl Catalog {
 impl Permit<Domain> {
     /// Its counts.
     pub async fn figures(&self) -> Result<DomainFigures> {
-        figures(&self.catalog.0.database.rows(FIGURES, vec![(&*self.id).into()]).await?)
+        figures(
+            &self
+                .catalog
+                .0
+                .database
+                .rows(FIGURES, vec![(&*self.id).into()])
+                .await?,
+        )
     }
 }
 
@@ -271,8 +341,13 @@ pub(crate) fn read_tags(row: &Row) -> Result<Vec<(String, String)>> {
 }
 
 fn figures(rows: &[Row]) -> Result<DomainFigures> {
-    let row = rows.first().ok_or_else(|| Error::internal("a count has no row"))?;
-    Ok(DomainFigures { repository_count: row.size("repositories")?, asset_size_bytes: row.size("size_bytes")? })
+    let row = rows
+        .first()
+        .ok_or_else(|| Error::internal("a count has no row"))?;
+    Ok(DomainFigures {
+        repository_count: row.size("repositories")?,
+        asset_size_bytes: row.size("size_bytes")?,
+    })
 }
 
 fn count(tx: &mut Tx<'_>, owner: &AccountId) -> Result<u64> {

@@ -135,9 +135,20 @@ impl Error {
 impl From<store::Error> for Error {
     fn from(error: store::Error) -> Self {
         match error {
-            store::Error::Conflict { .. } | store::Error::Unavailable { .. } | store::Error::Locked { .. } => {
-                Error::Unavailable(Box::new(error))
-            }
+            store::Error::Conflict { .. }
+            | store::Error::Unavailable { .. }
+            | store::Error::Locked { .. } => Error::Unavailable(Box::new(error)),
+            other => Error::Internal(Box::new(other)),
+        }
+    }
+}
+
+impl From<store::BlobError> for Error {
+    fn from(error: store::BlobError) -> Self {
+        match error {
+            store::BlobError::TooLarge { limit } => Error::TooLarge { limit_bytes: limit },
+            store::BlobError::Body(source) => Error::Interrupted(source),
+            store::BlobError::Unavailable(_) => Error::Unavailable(Box::new(error)),
             other => Error::Internal(Box::new(other)),
         }
     }

@@ -46,7 +46,9 @@ impl From<Failure> for Error {
     fn from(failure: Failure) -> Self {
         match failure {
             Failure::Remote(error) => Error::Remote(error),
-            Failure::Ours => Error::internal("the fetch that this request waited for failed; the log says why"),
+            Failure::Ours => {
+                Error::internal("the fetch that this request waited for failed; the log says why")
+            }
         }
     }
 }
@@ -85,21 +87,29 @@ pub(crate) struct Fetches(Mutex<HashMap<Key, Arc<Running>>>);
 
 type Key = (Arc<str>, ConnectionName, AssetId);
 
+/// What came of asking for a file.
+pub(crate) enum Fetched {
+    /// It is recorded, and opened like any other.
+    Kept,
+    /// It is on its way, and can be followed.
+    Arriving(Arc<Arriving>),
+}
+
 /// A file on its way, for one who asked.
 pub(crate) struct Arriving {
-    head: Option<Head>,
+    head: Head,
     progress: watch::Receiver<Progress>,
 }
 
 impl Arriving {
     /// Its size, if the registry says.
     pub(crate) fn size_bytes(&self) -> Option<u64> {
-        self.head.as_ref().and_then(|head| head.size_bytes)
+        self.head.size_bytes
     }
 
     /// When it was last changed at the registry.
     pub(crate) fn modified(&self) -> Timestamp {
-        self.head.as_ref().map_or(Timestamp::from_millis(0), |head| head.modified)
+        self.head.modified
     }
 
     /// Waits until it is recorded.
@@ -107,40 +117,52 @@ impl Arriving {
         match end(&mut self.progress.clone()).await {
             Progress::Kept => Ok(()),
             Progress::Failed(failure) => Err(failure.into()),
-            Progress::Absent | Progress::Asking | Progress::Arriving(_) => Err(Failure::Ours.into()),
+            Progress::Absent | Progress::Asking | Progress::Arriving(_) => {
+                Err(Failure::Ours.into())
+            }
         }
     }
 
     /// Its bytes as they come; the last piece only when it is recorded.
     pub(crate) fn bytes(&self) -> ByteStream {
-        let Some(head) = &self.head else {
-            return Box::pin(futures_util::stream::once(async { Err(io::Error::other("the fetch has ended")) }));
-        };
-        let state = (head.follow.stream(), self.progress.clone(), None::<Bytes>);
-        Box::pin(futures_util::stream::unfold(state, |(mut body, mut progress, mut held)| async move {
-            loop {
-                match body.next().await {
-                    Some(Ok(piece)) => {
-                        if let Some(before) = held.replace(piece) {
-                            return Some((Ok(before), (body, progress, held)));
+        let state = (
+            self.head.follow.stream(),
+            self.progress.clone(),
+            None::<Bytes>,
+        );
+        Box::pin(futures_util::stream::unfold(
+            state,
+            |(mut body, mut progress, mut held)| async move {
+                loop {
+                    match body.next().await {
+                        Some(Ok(piece)) => {
+                            if let Some(before) = held.replace(piece) {
+                                return Some((Ok(before), (body, progress, held)));
+                            }
+                        }
+                        Some(Err(error)) => return Some((Err(error), (body, progress, None))),
+                        None => {
+                            let last = held.take()?;
+                            let verified = matches!(end(&mut progress).await, Progress::Kept);
+                            let last = if verified {
+                                Ok(last)
+                            } else {
+                                Err(io::Error::other("the fetched bytes were refused"))
+                            };
+                            return Some((last, (body, progress, None)));
                         }
                     }
-                    Some(Err(error)) => return Some((Err(error), (body, progress, None))),
-                    None => {
-                        let last = held.take()?;
-                        let verified = matches!(end(&mut progress).await, Progress::Kept);
-                        let last = if verified { Ok(last) } else { Err(io::Error::other("the fetched bytes were refused")) };
-                        return Some((last, (body, progress, None)));
-                    }
                 }
-            }
-        }))
+            },
+        ))
     }
 }
 
 /// Waits until a fetch has ended.
 async fn end(progress: &mut watch::Receiver<Progress>) -> Progress {
-    let ended = progress.wait_for(|progress| !matches!(progress, Progress::Asking | Progress::Arriving(_))).await;
+    let ended = progress
+        .wait_for(|progress| !matches!(progress, Progress::Asking | Progress::Arriving(_)))
+        .await;
     ended.map_or(Progress::Failed(Failure::Ours), |progress| progress.clone())
 }
 
@@ -152,11 +174,19 @@ impl Catalog {
         connected: &Arc<Repository>,
         wanting: &Arc<Repository>,
         id: &AssetId,
-    ) -> Result<Option<Arc<Arriving>>> {
+    ) -> Result<Option<Fetched>> {
         let format = self.0.formats.named(id.version.package.format.as_str());
-        let (Some(format), Some(connection)) = (format, &connected.connection) else { return Ok(None) };
-        let Some(remote) = self.remote_of(connected, format) else { return Ok(None) };
-        let key = (Arc::clone(&connected.domain.id), connection.clone(), id.clone());
+        let (Some(format), Some(connection)) = (format, &connected.connection) else {
+            return Ok(None);
+        };
+        let Some(remote) = self.remote_of(connected, format) else {
+            return Ok(None);
+        };
+        let key = (
+            Arc::clone(&connected.domain.id),
+            connection.clone(),
+            id.clone(),
+        );
         let running = loop {
             match self.join(&key, connected, wanting) {
                 Joined::Running(running) => break running,
@@ -164,17 +194,27 @@ impl Catalog {
                     // It is being recorded without us. What it records is found where it is recorded.
                     end(&mut running.progress.clone()).await;
                     if self.retain(connected, wanting, &id.version).await? {
-                        return Ok(Some(Arc::new(Arriving { head: None, progress: running.progress.clone() })));
+                        return Ok(Some(Fetched::Kept));
                     }
                 }
                 Joined::First(running, sender) => {
                     let (catalog, connected) = (self.clone(), Arc::clone(connected));
                     let (remote, id, task) = (remote.clone(), id.clone(), Arc::clone(&running));
-                    let key = key.clone();
+                    let entry = Entry {
+                        catalog: self.clone(),
+                        key: key.clone(),
+                    };
                     self.0.tasks.spawn(async move {
-                        let fetch = Fetch { catalog: &catalog, connected, format, remote, id, running: task };
+                        let fetch = Fetch {
+                            catalog: &catalog,
+                            connected,
+                            format,
+                            remote,
+                            id,
+                            running: task,
+                        };
                         let outcome = fetch.run(&sender).await;
-                        catalog.0.fetches.forget(&key);
+                        drop(entry);
                         sender.send_replace(outcome);
                     });
                     break running;
@@ -182,28 +222,44 @@ impl Catalog {
             }
         };
         let mut progress = running.progress.clone();
-        let now = progress.wait_for(|progress| !matches!(progress, Progress::Asking)).await;
+        let now = progress
+            .wait_for(|progress| !matches!(progress, Progress::Asking))
+            .await;
         let now = now.map_or(Progress::Failed(Failure::Ours), |progress| progress.clone());
         match now {
             Progress::Absent => Ok(None),
             Progress::Failed(failure) => Err(failure.into()),
-            Progress::Kept => Ok(Some(Arc::new(Arriving { head: None, progress: running.progress.clone() }))),
+            Progress::Kept => Ok(Some(Fetched::Kept)),
             Progress::Arriving(head) => {
-                let is_small = head.size_bytes.is_none_or(|size| size <= SENT_WHEN_VERIFIED_BYTES);
-                let arriving = Arriving { head: Some(head), progress: running.progress.clone() };
+                let is_small = head
+                    .size_bytes
+                    .is_none_or(|size| size <= SENT_WHEN_VERIFIED_BYTES);
+                let arriving = Arriving {
+                    head,
+                    progress: running.progress.clone(),
+                };
                 if is_small {
                     arriving.kept().await?;
+                    return Ok(Some(Fetched::Kept));
                 }
-                Ok(Some(Arc::new(arriving)))
+                Ok(Some(Fetched::Arriving(Arc::new(arriving))))
             }
             Progress::Asking => Err(Failure::Ours.into()),
         }
     }
 
     fn join(&self, key: &Key, connected: &Arc<Repository>, wanting: &Arc<Repository>) -> Joined {
-        let mut map = self.0.fetches.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut map = self
+            .0
+            .fetches
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if let Some(running) = map.get(key) {
-            let mut list = running.wanting.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut list = running
+                .wanting
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
             return match list.as_mut() {
                 Some(list) => {
                     for repository in [connected, wanting] {
@@ -211,7 +267,6 @@ impl Catalog {
                             list.push(Arc::clone(repository));
                         }
                     }
-                    drop(list);
                     Joined::Running(Arc::clone(running))
                 }
                 None => Joined::TooLate(Arc::clone(running)),
@@ -222,7 +277,10 @@ impl Catalog {
         if wanting.id != connected.id {
             list.push(Arc::clone(wanting));
         }
-        let running = Arc::new(Running { progress, wanting: Mutex::new(Some(list)) });
+        let running = Arc::new(Running {
+            progress,
+            wanting: Mutex::new(Some(list)),
+        });
         map.insert(key.clone(), Arc::clone(&running));
         Joined::First(running, sender)
     }
@@ -238,19 +296,42 @@ impl Catalog {
         if from.id == to.id {
             return Ok(true);
         }
-        let (from, to, id, by) = (Arc::clone(from), Arc::clone(to), id.clone(), self.as_packhouse());
+        let (from, to, id, by) = (
+            Arc::clone(from),
+            Arc::clone(to),
+            id.clone(),
+            self.as_packhouse(),
+        );
         let assets_per_version = self.0.limits.assets_per_version;
-        self.0.database.write(move |tx| record::retain(tx, &from, &to, &by, &id, assets_per_version)).await
+        self.0
+            .database
+            .write(move |tx| record::retain(tx, &from, &to, &by, &id, assets_per_version))
+            .await
     }
 
     pub(crate) fn as_packhouse(&self) -> By {
-        By { principal: PRINCIPAL.to_owned(), now: self.now() }
+        By {
+            principal: PRINCIPAL.to_owned(),
+            now: self.now(),
+        }
     }
 }
 
-impl Fetches {
-    fn forget(&self, key: &Key) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+/// The place of a fetch in the list; given up when it ends, however it ends.
+struct Entry {
+    catalog: Catalog,
+    key: Key,
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        self.catalog
+            .0
+            .fetches
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&self.key);
     }
 }
 
@@ -296,7 +377,9 @@ impl Fetch<'_> {
     }
 
     async fn take(&self, progress: &watch::Sender<Progress>) -> Result<bool> {
-        let Some(place) = self.format.locate(&self.remote, &self.id).await? else { return Ok(false) };
+        let Some(place) = self.format.locate(&self.remote, &self.id).await? else {
+            return Ok(false);
+        };
         let (stored, modified) = match self.attempt(&place, false, progress).await? {
             Attempt::Stored(stored, modified) => (stored, modified),
             Attempt::Absent => return Ok(false),
@@ -319,22 +402,30 @@ impl Fetch<'_> {
         uncached: bool,
         progress: &watch::Sender<Progress>,
     ) -> Result<Attempt> {
-        let Some(mut body) = self.remote.open(&place.path, uncached).await? else { return Ok(Attempt::Absent) };
+        let Some(mut body) = self.remote.open(&place.path, uncached).await? else {
+            return Ok(Attempt::Absent);
+        };
         let limit_bytes = self.catalog.0.limits.asset_size_bytes;
         if body.size_bytes.is_some_and(|size| size > limit_bytes) {
             return Err(self.wrong(format!("more than {limit_bytes} bytes")).into());
         }
-        let mut incoming = self.catalog.0.blobs.incoming(limit_bytes).await?;
+        let mut incoming = self.catalog.0.blobs.incoming(limit_bytes);
         let head = match self.read_head(&mut body).await? {
             Ok(head) => head,
             Err(problem) => return Ok(Attempt::Wrong(problem)),
         };
         let modified = body.modified.unwrap_or_else(|| self.catalog.now());
         self.announce(&incoming, &body, modified, progress);
-        incoming.write(head).await.map_err(|error| self.too_large(error))?;
+        incoming
+            .write(head)
+            .await
+            .map_err(|error| self.too_large(error))?;
         while let Some(piece) = body.body.next().await {
             let piece = piece.map_err(|error| self.broken(&error))?;
-            incoming.write(piece).await.map_err(|error| self.too_large(error))?;
+            incoming
+                .write(piece)
+                .await
+                .map_err(|error| self.too_large(error))?;
         }
         let sealed = incoming.seal().await?;
         if let Err(problem) = place.promise.check(sealed.size(), sealed.digests()) {
@@ -356,7 +447,10 @@ impl Fetch<'_> {
             }
         }
         let looked_at = &head[..head.len().min(HEAD_BYTES)];
-        Ok(self.format.recognise(&self.id.name, body.content_type.as_deref(), looked_at).map(|()| head.freeze()))
+        Ok(self
+            .format
+            .recognise(&self.id.name, body.content_type.as_deref(), looked_at)
+            .map(|()| head.freeze()))
     }
 
     /// Lets those who wait begin to read. Only the first attempt is sent on: whoever read of one that failed has a broken
@@ -368,7 +462,11 @@ impl Fetch<'_> {
         modified: Timestamp,
         progress: &watch::Sender<Progress>,
     ) {
-        let head = Head { size_bytes: body.size_bytes, modified, follow: incoming.follow() };
+        let head = Head {
+            size_bytes: body.size_bytes,
+            modified,
+            follow: incoming.follow(),
+        };
         progress.send_replace(Progress::Arriving(head));
     }
 
@@ -390,13 +488,23 @@ impl Fetch<'_> {
                 connection: Some(self.remote.connection().clone()),
             },
             published_upstream: Some(modified),
-            assets: vec![NewAsset { name: self.id.name.clone(), bytes: NewBytes::Stored(stored), modified }],
+            assets: vec![NewAsset {
+                name: self.id.name.clone(),
+                bytes: NewBytes::Stored(stored),
+                modified,
+            }],
             manifest,
             status: Status::Published,
             open_ended: true,
             assets_per_version: self.catalog.0.limits.assets_per_version,
         };
-        let wanting = self.running.wanting.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_default();
+        let wanting = self
+            .running
+            .wanting
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
+            .unwrap_or_default();
         let connected = Arc::clone(&self.connected);
         let id = self.id.version.clone();
         let recorded: Result<Recorded> = self
@@ -406,7 +514,14 @@ impl Fetch<'_> {
             .write(move |tx| {
                 let recorded = record::record(tx, &connected, &by, &recording)?;
                 for other in wanting.iter().filter(|other| other.id != connected.id) {
-                    record::retain(tx, &connected, other, &by, &id, recording.assets_per_version)?;
+                    record::retain(
+                        tx,
+                        &connected,
+                        other,
+                        &by,
+                        &id,
+                        recording.assets_per_version,
+                    )?;
                 }
                 Ok(recorded)
             })
@@ -438,7 +553,10 @@ impl Fetch<'_> {
     }
 
     fn wrong(&self, message: String) -> RemoteError {
-        RemoteError::Wrong { connection: self.remote.connection().clone(), message }
+        RemoteError::Wrong {
+            connection: self.remote.connection().clone(),
+            message,
+        }
     }
 
     fn broken(&self, error: &io::Error) -> Error {
@@ -447,7 +565,9 @@ impl Fetch<'_> {
 
     fn too_large(&self, error: store::BlobError) -> Error {
         match Error::from(error) {
-            Error::TooLarge { limit_bytes } => self.wrong(format!("more than {limit_bytes} bytes")).into(),
+            Error::TooLarge { limit_bytes } => {
+                self.wrong(format!("more than {limit_bytes} bytes")).into()
+            }
             other => other,
         }
     }

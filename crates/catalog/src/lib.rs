@@ -11,18 +11,40 @@
 
 mod action;
 mod asset;
+pub mod change;
 mod domain;
 mod error;
+mod fetch;
 mod format;
+mod ids;
 mod names;
 mod open;
+mod origin;
 mod package;
 mod page;
 mod permit;
 mod publish;
+mod record;
 mod remote;
 mod repository;
 pub mod screen;
+mod settle;
+mod shelf;
+mod sweep;
+mod tags;
+mod upstream;
+
+use std::sync::Arc;
+
+use store::Migration;
+use tokio_util::task::TaskTracker;
+
+use crate::fetch::Fetches;
+use crate::shelf::Shelf;
+
+/// What the shelf and the wire call these things; formats see them here.
+pub use aws::Timestamp;
+pub use store::{ByteStream, Digests};
 
 pub use action::{Action, Scope};
 pub use asset::{Asset, AssetRecord};
@@ -48,19 +70,30 @@ pub use remote::{
     RemoteVersion, Remotes,
 };
 pub use repository::{NewRepository, PackageFilter, Repository, RepositoryAt, RepositoryChange};
+pub use sweep::Swept;
 
 /// The catalog: everything above databases and bytes, below HTTP. Cheap to clone.
 #[derive(Clone)]
-pub struct Catalog {
-    _private: (),
+pub struct Catalog(Arc<Inner>);
+
+struct Inner {
+    database: store::Database,
+    blobs: store::BlobStore,
+    iam: iam::Iam,
+    formats: Formats,
+    remotes: Remotes,
+    limits: Limits,
+    shelf: Shelf,
+    fetches: Fetches,
+    /// Fetches under way; they outlive the requests that asked for them.
+    tasks: TaskTracker,
 }
 
-impl Catalog {
-    /// Opens the catalog over a database and a store of blobs; brings its tables up to date.
-    pub async fn start(_parts: Parts) -> Result<Self> {
-        todo!()
-    }
-}
+const MIGRATIONS: &[Migration] = &[Migration {
+    number: 1,
+    name: "catalog",
+    sql: include_str!("../migrations/0001_catalog.sql"),
+}];
 
 /// What a catalog is made of.
 pub struct Parts {
@@ -95,4 +128,64 @@ pub struct Limits {
     pub upstreams_searched: u32,
     /// Tags of a resource. Default 50.
     pub tags_per_resource: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            asset_size_bytes: 5 << 30,
+            assets_per_version: 350,
+            domains_per_account: 10,
+            repositories_per_domain: 1000,
+            direct_upstreams: 10,
+            upstreams_searched: 25,
+            tags_per_resource: 50,
+        }
+    }
+}
+
+impl Catalog {
+    /// Opens the catalog over a database and a store of blobs; brings its tables up to date.
+    pub async fn start(parts: Parts) -> Result<Self> {
+        let Parts {
+            database,
+            blobs,
+            iam,
+            formats,
+            remotes,
+            limits,
+        } = parts;
+        database.migrate("catalog", MIGRATIONS).await?;
+        let remotes = Remotes::new(&database, &blobs, iam.clock().clone(), remotes)
+            .map_err(Error::internal)?;
+        let shelf = Shelf::new(&database);
+        let fetches = Fetches::default();
+        let tasks = TaskTracker::new();
+        Ok(Self(Arc::new(Inner {
+            database,
+            blobs,
+            iam,
+            formats,
+            remotes,
+            limits,
+            shelf,
+            fetches,
+            tasks,
+        })))
+    }
+
+    /// Waits for the fetches that run. Call it after the last request has been answered.
+    pub async fn drain(&self) {
+        self.0.tasks.close();
+        self.0.tasks.wait().await;
+    }
+
+    /// The formats of this server.
+    pub fn formats(&self) -> &Formats {
+        &self.0.formats
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.0.iam.clock().now()
+    }
 }

@@ -7,14 +7,17 @@ use std::sync::Arc;
 use aws::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::Result;
 use crate::asset::{Asset, AssetRecord};
+use crate::change::read_package_id;
+use crate::error::Kind;
 use crate::format::Manifest;
-use crate::names::{AssetName, ConnectionName, PackageId, RepositoryName, Version};
+use crate::names::{AssetName, ConnectionName, FormatName, PackageId, RepositoryName, Version};
 use crate::page::Page;
 use crate::permit::Permit;
 use crate::publish::Publication;
-use crate::repository::Repository;
+use crate::record::{self, PackageRow, VersionRow};
+use crate::repository::{PackageFilter, Repository, length};
+use crate::{Error, Result};
 
 /// Which package of which repository. It need not exist.
 #[derive(Debug, Clone)]
@@ -182,13 +185,20 @@ const VERSION: &str = "
 
 impl Permit<Repository> {
     /// Packages recorded in this repository itself, by format, namespace and name.
-    pub async fn packages(&self, filter: &PackageFilter, after: Option<&str>, limit: u32) -> Result<Page<Package>> {
+    pub async fn packages(
+        &self,
+        filter: &PackageFilter,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Page<Package>> {
         let mut place = after.unwrap_or("").splitn(3, '/');
         let mut next = || place.next().unwrap_or("").to_owned();
         let (format, namespace, name) = (next(), next(), next());
         let only = |text: Option<&str>| text.unwrap_or("").to_owned();
-        let (namespace_prefix, name_prefix) =
-            (only(filter.namespace_prefix.as_deref()), only(filter.name_prefix.as_deref()));
+        let (namespace_prefix, name_prefix) = (
+            only(filter.namespace_prefix.as_deref()),
+            only(filter.name_prefix.as_deref()),
+        );
         let values = vec![
             (&*self.id).into(),
             format.into(),
@@ -207,7 +217,10 @@ impl Permit<Repository> {
         let packages = rows
             .iter()
             .map(|row| {
-                Ok(Package { id: read_package_id(row)?, restrictions: record::read_package(row)?.restrictions })
+                Ok(Package {
+                    id: read_package_id(row)?,
+                    restrictions: record::read_package(row)?.restrictions,
+                })
             })
             .collect::<Result<Vec<_>>>()?;
         Ok(Page::cut(packages, limit, |package| {
@@ -220,11 +233,19 @@ impl Permit<Repository> {
 impl Permit<PackageAt> {
     /// The package's record. Errors: `NotFound`.
     pub async fn describe(&self) -> Result<Package> {
-        Ok(Package { id: self.id.clone(), restrictions: self.row().await?.restrictions })
+        Ok(Package {
+            id: self.id.clone(),
+            restrictions: self.row().await?.restrictions,
+        })
     }
 
     /// Its versions. Errors: `NotFound` (package).
-    pub async fn versions(&self, filter: VersionFilter, after: Option<&str>, limit: u32) -> Result<Page<VersionRecord>> {
+    pub async fn versions(
+        &self,
+        filter: VersionFilter,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Page<VersionRecord>> {
         let package = self.row().await?;
         let mut values: Vec<store::Value> = vec![
             package.id.into(),
@@ -259,7 +280,12 @@ impl Permit<PackageAt> {
     /// The version a person would want to see: the most recently published one.
     pub async fn default_display_version(&self) -> Result<Option<Version>> {
         let package = self.row().await?;
-        let rows = self.catalog.0.database.rows(NEWEST_PUBLISHED, vec![package.id.into()]).await?;
+        let rows = self
+            .catalog
+            .0
+            .database
+            .rows(NEWEST_PUBLISHED, vec![package.id.into()])
+            .await?;
         Ok(rows.first().map(|row| row.parse("version")).transpose()?)
     }
 
@@ -279,16 +305,28 @@ impl Permit<PackageAt> {
     ) -> Result<(VersionRecord, Page<AssetRecord>)> {
         let row = self.version_row(version).await?;
         let id = self.id.version(version.clone());
-        let rows = self.catalog.0.database.rows(record::ASSETS, vec![row.id.into()]).await?;
+        let rows = self
+            .catalog
+            .0
+            .database
+            .rows(record::ASSETS, vec![row.id.into()])
+            .await?;
         let mut assets = rows
             .iter()
             .map(|row| Ok(record::read_asset(row)?.record))
             .collect::<Result<Vec<_>>>()?;
-        assets.extend(self.catalog.derived(&id, &row.record).map(|(record, _)| record));
+        assets.extend(
+            self.catalog
+                .derived(&id, &row.record)
+                .map(|(record, _)| record),
+        );
         assets.sort_by(|a, b| a.name.cmp(&b.name));
         assets.retain(|asset| after.is_none_or(|after| asset.name.as_str() > after));
         assets.truncate(limit as usize + 1);
-        Ok((row.record, Page::cut(assets, limit, |asset| asset.name.to_string())))
+        Ok((
+            row.record,
+            Page::cut(assets, limit, |asset| asset.name.to_string()),
+        ))
     }
 
     /// Opens a file of a version recorded in this very repository. Errors: `NotFound`, `Held`, `Conflict` when
@@ -305,15 +343,23 @@ impl Permit<PackageAt> {
             return Err(Error::conflict(
                 Kind::PackageVersion,
                 version.as_str(),
-                format!("the revision of {id} is {}, not the one asked for", row.record.revision),
+                format!(
+                    "the revision of {id} is {}, not the one asked for",
+                    row.record.revision
+                ),
             ));
         }
-        let asset = self.catalog.open_recorded(&self.repository, &id.asset(name.clone())).await?;
+        let asset = self
+            .catalog
+            .open_recorded(&self.repository, &id.asset(name.clone()))
+            .await?;
         let asset = asset.ok_or_else(|| {
             Error::not_found(
                 Kind::Asset,
                 name.as_str(),
-                format!("Asset not found. Asset '{name}' does not exist in package version {version}"),
+                format!(
+                    "Asset not found. Asset '{name}' does not exist in package version {version}"
+                ),
             )
         })?;
         Ok((row.record, asset))
@@ -322,19 +368,26 @@ impl Permit<PackageAt> {
     /// Begins to publish `version`; everything that can be refused before the first byte is. See
     /// [`crate::OpenRepository::publish`].
     pub async fn publish(&self, version: &Version) -> Result<Publication> {
-        Publication::begin(self, &self.id.version(version.clone())).await
+        Publication::begin(self, self.id.version(version.clone())).await
     }
 
     async fn row(&self) -> Result<PackageRow> {
         let values = record::package_key(&self.repository, &self.id);
         let rows = self.catalog.0.database.rows(PACKAGE, values).await?;
-        let row = rows.first().ok_or_else(|| no_package(&self.repository, &self.id))?;
+        let row = rows
+            .first()
+            .ok_or_else(|| no_package(&self.repository, &self.id))?;
         record::read_package(row)
     }
 
     async fn version_row(&self, version: &Version) -> Result<VersionRow> {
         let package = self.row().await?;
-        let rows = self.catalog.0.database.rows(VERSION, vec![package.id.into(), version.as_str().into()]).await?;
+        let rows = self
+            .catalog
+            .0
+            .database
+            .rows(VERSION, vec![package.id.into(), version.as_str().into()])
+            .await?;
         let row = rows.first().ok_or_else(|| {
             Error::not_found(
                 Kind::PackageVersion,
@@ -351,7 +404,9 @@ impl Permit<PackageAt> {
 
 /// What is said of a package that is not there, in the words of the AWS guide.
 fn no_package(repository: &Repository, id: &PackageId) -> Error {
-    let namespace = id.namespace.as_ref().map_or(String::new(), |namespace| format!("namespace={namespace}, "));
+    let namespace = id.namespace.as_ref().map_or(String::new(), |namespace| {
+        format!("namespace={namespace}, ")
+    });
     Error::not_found(
         Kind::Package,
         id.to_string(),

@@ -27,6 +27,13 @@ pub struct Permit<T> {
     pub(crate) action: Action,
 }
 
+impl<T> Permit<T> {
+    /// What the caller may do to it.
+    pub fn action(&self) -> Action {
+        self.action
+    }
+}
+
 impl<T> Deref for Permit<T> {
     type Target = T;
 
@@ -49,14 +56,25 @@ pub(crate) struct Subject<'a> {
 
 impl Catalog {
     /// The domain, if the caller may do `action` to it. Errors: `Denied`, then `NotFound`.
-    pub async fn domain(&self, caller: &Caller, action: Action, at: &DomainAt) -> Result<Permit<Domain>> {
+    pub async fn domain(
+        &self,
+        caller: &Caller,
+        action: Action,
+        at: &DomainAt,
+    ) -> Result<Permit<Domain>> {
         let map = self.find_domain(at).await?;
         let domain = map.as_ref().map(|map| &*map.domain);
         let arn = self.domain_arn(at);
         self.authorize(
             caller,
             action,
-            Subject { resources: &[&arn], owner: &at.owner, domain, repository: None, request_tags: None },
+            Subject {
+                resources: &[&arn],
+                owner: &at.owner,
+                domain,
+                repository: None,
+                request_tags: None,
+            },
         )
         .await?;
         let map = map.ok_or_else(|| no_domain(at))?;
@@ -64,7 +82,12 @@ impl Catalog {
     }
 
     /// The repository, if the caller may do `action` to it. Errors: `Denied`, then `NotFound` (domain, repository).
-    pub async fn repository(&self, caller: &Caller, action: Action, at: &RepositoryAt) -> Result<Permit<Repository>> {
+    pub async fn repository(
+        &self,
+        caller: &Caller,
+        action: Action,
+        at: &RepositoryAt,
+    ) -> Result<Permit<Repository>> {
         let map = self.find_domain(&at.domain).await?;
         let repository = map.as_ref().and_then(|map| map.repositories.get(&at.name));
         let missing_arn;
@@ -115,17 +138,36 @@ impl Catalog {
         )
         .await?;
         let repository = found(map.as_deref(), at)?;
-        Ok(self.permit(Arc::new(PackageAt { repository, id: id.clone() }), caller, action))
+        Ok(self.permit(
+            Arc::new(PackageAt {
+                repository,
+                id: id.clone(),
+            }),
+            caller,
+            action,
+        ))
     }
 
     pub(crate) fn permit<T>(&self, thing: Arc<T>, caller: &Caller, action: Action) -> Permit<T> {
-        Permit { catalog: self.clone(), thing, caller: caller.clone(), action }
+        Permit {
+            catalog: self.clone(),
+            thing,
+            caller: caller.clone(),
+            action,
+        }
     }
 
     /// Asks IAM, with the resource policies that have a say in this action.
-    pub(crate) async fn authorize(&self, caller: &Caller, action: Action, subject: Subject<'_>) -> Result<()> {
+    pub(crate) async fn authorize(
+        &self,
+        caller: &Caller,
+        action: Action,
+        subject: Subject<'_>,
+    ) -> Result<()> {
         let domain = subject.domain.filter(|_| action.asks_domain_policy());
-        let repository = subject.repository.filter(|_| action.asks_repository_policy());
+        let repository = subject
+            .repository
+            .filter(|_| action.asks_repository_policy());
         let tags: &[(String, String)] = match (subject.repository, subject.domain) {
             (Some(repository), _) => &repository.tags,
             (None, Some(domain)) if subject.request_tags.is_none() => &domain.tags,
@@ -136,28 +178,44 @@ impl Catalog {
             action: action.as_str(),
             resources: subject.resources,
             owner: subject.owner,
-            administrator: subject.repository.map(|repository| &repository.administrator),
+            administrator: subject
+                .repository
+                .map(|repository| &repository.administrator),
             domain_policy: domain.and_then(|domain| domain.policy.as_ref()),
             repository_policy: repository.and_then(|repository| repository.policy.as_ref()),
             resource_tags: tags,
             request_tags: subject.request_tags,
             context: &[],
         };
-        self.0.iam.authorize(&ask).await.map_err(|error| match error {
-            AuthorizeError::Denied(denial) => Error::Denied(Box::new(denial)),
-            other => Error::Unavailable(Box::new(other)),
-        })
+        self.0
+            .iam
+            .authorize(&ask)
+            .await
+            .map_err(|error| match error {
+                AuthorizeError::Denied(denial) => Error::Denied(denial),
+                other => Error::Unavailable(Box::new(other)),
+            })
     }
 
     pub(crate) fn domain_arn(&self, at: &DomainAt) -> String {
         let region = self.0.iam.region();
-        format!("arn:aws:codeartifact:{}:{}:domain/{}", region.as_str(), at.owner.as_str(), at.name)
+        format!(
+            "arn:aws:codeartifact:{}:{}:domain/{}",
+            region.as_str(),
+            at.owner.as_str(),
+            at.name
+        )
     }
 
     pub(crate) fn repository_arn(&self, at: &RepositoryAt) -> String {
         let region = self.0.iam.region();
         let DomainAt { owner, name } = &at.domain;
-        format!("arn:aws:codeartifact:{}:{}:repository/{name}/{}", region.as_str(), owner.as_str(), at.name)
+        format!(
+            "arn:aws:codeartifact:{}:{}:repository/{name}/{}",
+            region.as_str(),
+            owner.as_str(),
+            at.name
+        )
     }
 
     fn package_arn(&self, at: &RepositoryAt, id: &PackageId) -> String {
@@ -181,7 +239,10 @@ pub(crate) fn no_domain(at: &DomainAt) -> Error {
     Error::not_found(
         Kind::Domain,
         name.as_str(),
-        format!("Domain not found. Domain '{name}' owned by account '{}' does not exist", owner.as_str()),
+        format!(
+            "Domain not found. Domain '{name}' owned by account '{}' does not exist",
+            owner.as_str()
+        ),
     )
 }
 
@@ -202,5 +263,8 @@ pub(crate) fn no_repository(at: &RepositoryAt) -> Error {
 /// The repository in what was loaded, or which of the two is missing.
 fn found(map: Option<&DomainMap>, at: &RepositoryAt) -> Result<Arc<Repository>> {
     let map = map.ok_or_else(|| no_domain(&at.domain))?;
-    map.repositories.get(&at.name).cloned().ok_or_else(|| no_repository(at))
+    map.repositories
+        .get(&at.name)
+        .cloned()
+        .ok_or_else(|| no_repository(at))
 }

@@ -54,11 +54,17 @@ impl Promise {
     }
 
     /// Compares with what came. `Err` says what differs.
-    pub(crate) fn check(&self, size_bytes: u64, digests: &Digests) -> std::result::Result<(), String> {
+    pub(crate) fn check(
+        &self,
+        size_bytes: u64,
+        digests: &Digests,
+    ) -> std::result::Result<(), String> {
         if let Some(promised) = self.size_bytes
             && promised != size_bytes
         {
-            return Err(format!("{promised} bytes were promised and {size_bytes} came"));
+            return Err(format!(
+                "{promised} bytes were promised and {size_bytes} came"
+            ));
         }
         for (algorithm, promised, came) in [
             ("SHA-512", &self.sha512, &digests.sha512),
@@ -69,7 +75,9 @@ impl Promise {
             if let Some(promised) = promised
                 && promised != came
             {
-                return Err(format!("its {algorithm} is {came}, not the promised {promised}"));
+                return Err(format!(
+                    "its {algorithm} is {came}, not the promised {promised}"
+                ));
             }
         }
         Ok(())
@@ -100,9 +108,16 @@ impl Publication {
         let catalog = permit.catalog.clone();
         let repository = Arc::clone(&permit.repository);
         let by = permit.by();
-        let format = catalog.0.formats.named(id.package.format.as_str()).ok_or_else(|| {
-            Error::Invalid(format!("packages of format `{}` cannot be published here yet", id.package.format))
-        })?;
+        let format = catalog
+            .0
+            .formats
+            .named(id.package.format.as_str())
+            .ok_or_else(|| {
+                Error::Invalid(format!(
+                    "packages of format `{}` cannot be published here yet",
+                    id.package.format
+                ))
+            })?;
         let mut walk = Walk::begin(&catalog, &repository, format).await?;
         let here = walk.next(&catalog, &id.package).await?;
         let here = here.ok_or_else(|| Error::internal("a walk has no beginning"))?;
@@ -131,7 +146,16 @@ impl Publication {
                 }
             }
         }
-        Ok(Self { catalog, repository, format, by, id, existing, added: Vec::new(), manifest: None })
+        Ok(Self {
+            catalog,
+            repository,
+            format,
+            by,
+            id,
+            existing,
+            added: Vec::new(),
+            manifest: None,
+        })
     }
 
     /// Which version.
@@ -160,15 +184,20 @@ impl Publication {
         let asset = self.id.asset(name);
         let describes = self.format.describes(&asset);
         let limit_bytes = describes.map_or(limit_bytes, |cap| cap.min(limit_bytes));
-        let mut incoming = self.catalog.0.blobs.incoming(limit_bytes).await?;
+        let mut incoming = self.catalog.0.blobs.incoming(limit_bytes);
         let mut body = pin!(body);
         while let Some(piece) = body.next().await {
             incoming.write(piece.map_err(Error::Interrupted)?).await?;
         }
         let sealed = incoming.seal().await?;
-        promise.check(sealed.size(), sealed.digests()).map_err(|problem| {
-            Error::Mismatch(format!("asset {} does not match what was promised: {problem}", asset.name))
-        })?;
+        promise
+            .check(sealed.size(), sealed.digests())
+            .map_err(|problem| {
+                Error::Mismatch(format!(
+                    "asset {} does not match what was promised: {problem}",
+                    asset.name
+                ))
+            })?;
         let stored = sealed.keep().await?;
         if describes.is_some() {
             match self.catalog.describe(self.format, &asset, &stored).await {
@@ -180,14 +209,27 @@ impl Publication {
             }
         }
         let digests = stored.digests.clone();
-        self.added.push(NewAsset { name: asset.name, bytes: NewBytes::Stored(stored), modified: self.by.now });
+        self.added.push(NewAsset {
+            name: asset.name,
+            bytes: NewBytes::Stored(stored),
+            modified: self.by.now,
+        });
         Ok(digests)
     }
 
     /// Makes what was added visible, in one transaction. Errors: `Conflict` when a file of the name has other bytes, or
     /// the version takes no more files; `Quota`.
     pub async fn commit(self, then: Then) -> Result<Published> {
-        let Self { catalog, repository, format, by, id, added, manifest, .. } = self;
+        let Self {
+            catalog,
+            repository,
+            format,
+            by,
+            id,
+            added,
+            manifest,
+            ..
+        } = self;
         let brought: Vec<_> = added
             .iter()
             .filter_map(|asset| match &asset.bytes {
@@ -202,16 +244,26 @@ impl Publication {
             published_upstream: None,
             assets: added,
             manifest,
-            status: if then == Then::Publish { Status::Published } else { Status::Unfinished },
+            status: if then == Then::Publish {
+                Status::Published
+            } else {
+                Status::Unfinished
+            },
             open_ended: format.retention().open_ended,
             assets_per_version: catalog.0.limits.assets_per_version,
         };
-        let recorded =
-            catalog.0.database.write(move |tx| record::record(tx, &repository, &by, &recording)).await;
+        let recorded = catalog
+            .0
+            .database
+            .write(move |tx| record::record(tx, &repository, &by, &recording))
+            .await;
         match recorded {
             Ok(recorded) => {
                 catalog.remove_spare(recorded.spare).await;
-                Ok(Published { version: recorded.version.record, is_new: recorded.is_new })
+                Ok(Published {
+                    version: recorded.version.record,
+                    is_new: recorded.is_new,
+                })
             }
             Err(error) => {
                 // After an unclear commit the bytes may be referred to: then they stay, and the sweep decides.
@@ -226,10 +278,18 @@ impl Publication {
 
 impl Catalog {
     /// What a file says of its version, if the format reads it.
-    async fn describe(&self, format: &dyn Format, asset: &crate::AssetId, stored: &Stored) -> Result<Option<Manifest>> {
+    async fn describe(
+        &self,
+        format: &dyn Format,
+        asset: &crate::AssetId,
+        stored: &Stored,
+    ) -> Result<Option<Manifest>> {
         let cap = format.describes(asset).unwrap_or_default();
         let bytes = self.0.blobs.read_all(&stored.location, cap).await?;
-        format.describe(asset, &bytes).map(Some).map_err(|problem| Error::Invalid(problem.to_string()))
+        format
+            .describe(asset, &bytes)
+            .map(Some)
+            .map_err(|problem| Error::Invalid(problem.to_string()))
     }
 
     /// Removes bytes that nothing refers to. Failing is no harm: the sweep finds them.

@@ -17,6 +17,7 @@ use crate::ids::new_id;
 use crate::names::{AssetName, PackageId, Version, VersionId};
 use crate::package::{Origin, OriginType, Restriction, Restrictions, Status, VersionRecord};
 use crate::repository::Repository;
+use crate::screen::{View, screen};
 use crate::{Error, Result};
 
 /// A package's row.
@@ -105,6 +106,9 @@ const INSERT_ASSET: &str = "
     INSERT INTO assets (version_id, name, blob_id, modified)
     VALUES ($1, $2, $3, $4)";
 
+/// The manifest of a version whose describing file is not here.
+const NO_MANIFEST: &str = "{}";
+
 /// The four values that name a package in a repository.
 pub(crate) fn package_key(repository: &Repository, id: &PackageId) -> Vec<store::Value> {
     vec![
@@ -115,22 +119,45 @@ pub(crate) fn package_key(repository: &Repository, id: &PackageId) -> Vec<store:
     ]
 }
 
-pub(crate) fn package(tx: &mut Tx<'_>, repository: &Repository, id: &PackageId) -> Result<Option<PackageRow>> {
-    tx.rows(PACKAGE, &package_key(repository, id))?.first().map(read_package).transpose()
+pub(crate) fn package(
+    tx: &mut Tx<'_>,
+    repository: &Repository,
+    id: &PackageId,
+) -> Result<Option<PackageRow>> {
+    tx.rows(PACKAGE, &package_key(repository, id))?
+        .first()
+        .map(read_package)
+        .transpose()
 }
 
-pub(crate) fn version(tx: &mut Tx<'_>, package: &PackageRow, version: &Version) -> Result<Option<VersionRow>> {
-    let rows = tx.rows(VERSION, &[package.id.as_str().into(), version.as_str().into()])?;
+pub(crate) fn version(
+    tx: &mut Tx<'_>,
+    package: &PackageRow,
+    version: &Version,
+) -> Result<Option<VersionRow>> {
+    let rows = tx.rows(
+        VERSION,
+        &[package.id.as_str().into(), version.as_str().into()],
+    )?;
     rows.first().map(read_version).transpose()
 }
 
 pub(crate) fn assets(tx: &mut Tx<'_>, version: &VersionRow) -> Result<Vec<AssetRow>> {
-    tx.rows(ASSETS, &[version.id.as_str().into()])?.iter().map(read_asset).collect()
+    tx.rows(ASSETS, &[version.id.as_str().into()])?
+        .iter()
+        .map(read_asset)
+        .collect()
 }
 
 pub(crate) fn read_package(row: &Row) -> Result<PackageRow> {
-    let restrictions = Restrictions { publish: row.parse("publish")?, upstream: row.parse("upstream")? };
-    Ok(PackageRow { id: row.text("id")?, restrictions })
+    let restrictions = Restrictions {
+        publish: row.parse("publish")?,
+        upstream: row.parse("upstream")?,
+    };
+    Ok(PackageRow {
+        id: row.text("id")?,
+        restrictions,
+    })
 }
 
 pub(crate) fn read_version(row: &Row) -> Result<VersionRow> {
@@ -147,7 +174,9 @@ pub(crate) fn read_version(row: &Row) -> Result<VersionRow> {
                 connection: row.opt_parse("origin_connection")?,
             },
             published: time("published")?,
-            published_upstream: row.opt_int("published_upstream")?.map(Timestamp::from_millis),
+            published_upstream: row
+                .opt_int("published_upstream")?
+                .map(Timestamp::from_millis),
         },
         manifest: row.text("manifest")?,
     })
@@ -184,8 +213,14 @@ impl Way {
     /// The origin controls of a package whose first version comes this way ("upstreams-and-origin" 6.2).
     fn restrictions(self) -> Restrictions {
         match self {
-            Way::Published => Restrictions { publish: Restriction::Allow, upstream: Restriction::Block },
-            Way::Taken => Restrictions { publish: Restriction::Block, upstream: Restriction::Allow },
+            Way::Published => Restrictions {
+                publish: Restriction::Allow,
+                upstream: Restriction::Block,
+            },
+            Way::Taken => Restrictions {
+                publish: Restriction::Block,
+                upstream: Restriction::Allow,
+            },
         }
     }
 }
@@ -246,7 +281,12 @@ pub(crate) struct Recorded {
 /// Records it. Everything that others may have done since the request began is looked at again here, in the transaction.
 ///
 /// Errors: `Conflict` (a file of the name with other bytes, a version that takes no more), `Quota`.
-pub(crate) fn record(tx: &mut Tx<'_>, repository: &Repository, by: &By, new: &Recording) -> Result<Recorded> {
+pub(crate) fn record(
+    tx: &mut Tx<'_>,
+    repository: &Repository,
+    by: &By,
+    new: &Recording,
+) -> Result<Recorded> {
     let id = &new.id;
     let package = ensure_package(tx, repository, by, &id.package, new.way)?;
     let found = version(tx, &package, &id.version)?;
@@ -264,7 +304,10 @@ pub(crate) fn record(tx: &mut Tx<'_>, repository: &Repository, by: &By, new: &Re
                 return Err(Error::conflict(
                     Kind::Asset,
                     asset.name.as_str(),
-                    format!("Asset {} of {id} already exists with different content", asset.name),
+                    format!(
+                        "Asset {} of {id} already exists with different content",
+                        asset.name
+                    ),
                 ));
             }
             if let NewBytes::Stored(stored) = &asset.bytes {
@@ -277,7 +320,10 @@ pub(crate) fn record(tx: &mut Tx<'_>, repository: &Repository, by: &By, new: &Re
             return Err(Error::Quota {
                 kind: Kind::PackageVersion,
                 id: id.version.to_string(),
-                message: format!("a package version may have at most {} assets", new.assets_per_version),
+                message: format!(
+                    "a package version may have at most {} assets",
+                    new.assets_per_version
+                ),
             });
         }
         let (blob_id, location, is_spare) = ensure_blob(tx, repository, by, &asset.bytes)?;
@@ -307,23 +353,36 @@ pub(crate) fn record(tx: &mut Tx<'_>, repository: &Repository, by: &By, new: &Re
         });
         added += 1;
     }
-    let finished = row.record.status == Status::Unfinished && new.status != Status::Unfinished && !created;
+    let finished =
+        row.record.status == Status::Unfinished && new.status != Status::Unfinished && !created;
     if finished {
         row.record.status = new.status;
     }
+    let mut described = false;
     if let Some(manifest) = &new.manifest {
-        row.manifest = serde_json::to_string(manifest).map_err(Error::internal)?;
+        let manifest = serde_json::to_string(manifest).map_err(Error::internal)?;
+        described = row.manifest != manifest;
+        row.manifest = manifest;
     }
-    let is_new = created || finished || added > 0;
+    let is_new = created || finished || described || added > 0;
     if is_new {
         present.sort_by(|a, b| a.record.name.cmp(&b.record.name));
         save(tx, repository, by, &id.package, &mut row, &present, created)?;
     }
-    Ok(Recorded { version: row, is_new, spare })
+    Ok(Recorded {
+        version: row,
+        is_new,
+        spare,
+    })
 }
 
 /// Whether a version takes a file that it has not.
-fn takes_more(record: &VersionRecord, id: &VersionId, new: &Recording, created: bool) -> Result<()> {
+fn takes_more(
+    record: &VersionRecord,
+    id: &VersionId,
+    new: &Recording,
+    created: bool,
+) -> Result<()> {
     let what = match record.status {
         _ if created => return Ok(()),
         Status::Unfinished => return Ok(()),
@@ -332,7 +391,74 @@ fn takes_more(record: &VersionRecord, id: &VersionId, new: &Recording, created: 
         Status::Archived => "is Archived",
         Status::Disposed => "is Disposed; delete it before publishing it again",
     };
-    Err(Error::conflict(Kind::PackageVersion, id.version.as_str(), format!("Package version {id} {what}")))
+    Err(Error::conflict(
+        Kind::PackageVersion,
+        id.version.as_str(),
+        format!("Package version {id} {what}"),
+    ))
+}
+
+/// Copies what one repository records of a version into another of the domain: the version if it is new there, and the
+/// files that it lacks. A version of another origin there is left alone, and so is a file that is there. False when
+/// `from` records no such version, or one that may not be kept elsewhere.
+pub(crate) fn retain(
+    tx: &mut Tx<'_>,
+    from: &Repository,
+    to: &Repository,
+    by: &By,
+    id: &VersionId,
+    assets_per_version: u32,
+) -> Result<bool> {
+    let Some(source_package) = package(tx, from, &id.package)? else {
+        return Ok(false);
+    };
+    let Some(source) = version(tx, &source_package, &id.version)? else {
+        return Ok(false);
+    };
+    if screen(source.record.status, View::Serve, || id.to_string()).is_err() {
+        return Ok(false);
+    }
+    let mut wanted = assets(tx, &source)?;
+    let mut knows_itself = false;
+    if let Some(target_package) = package(tx, to, &id.package)?
+        && let Some(target) = version(tx, &target_package, &id.version)?
+    {
+        if target.record.origin != source.record.origin {
+            return Ok(true);
+        }
+        let present = assets(tx, &target)?;
+        wanted.retain(|row| {
+            present
+                .iter()
+                .all(|known| known.record.name != row.record.name)
+        });
+        knows_itself = target.manifest != NO_MANIFEST;
+    }
+    let manifest = if knows_itself || source.manifest == NO_MANIFEST {
+        None
+    } else {
+        Some(serde_json::from_str(&source.manifest).map_err(Error::internal)?)
+    };
+    let recording = Recording {
+        id: id.clone(),
+        way: Way::Taken,
+        origin: source.record.origin.clone(),
+        published_upstream: source.record.published_upstream,
+        assets: wanted
+            .into_iter()
+            .map(|row| NewAsset {
+                name: row.record.name.clone(),
+                modified: row.record.modified,
+                bytes: NewBytes::Shared(row),
+            })
+            .collect(),
+        manifest,
+        status: source.record.status,
+        open_ended: true,
+        assets_per_version,
+    };
+    record(tx, to, by, &recording)?;
+    Ok(true)
 }
 
 /// Writes a version's row after a change, with its new revision, and the change.
@@ -370,17 +496,33 @@ pub(crate) fn ensure_package(
     if let Some(row) = package(tx, repository, id)? {
         return Ok(row);
     }
-    let row = PackageRow { id: new_id(by.now)?, restrictions: way.restrictions() };
+    let row = PackageRow {
+        id: new_id(by.now)?,
+        restrictions: way.restrictions(),
+    };
     let mut values = vec![row.id.as_str().into()];
     values.extend(package_key(repository, id));
     values.push(row.restrictions.publish.as_str().into());
     values.push(row.restrictions.upstream.as_str().into());
     tx.execute(INSERT_PACKAGE, &values)?;
-    change::write(tx, repository, id, by, &Change::Package { restrictions: row.restrictions })?;
+    change::write(
+        tx,
+        repository,
+        id,
+        by,
+        &Change::Package {
+            restrictions: row.restrictions,
+        },
+    )?;
     Ok(row)
 }
 
-fn insert_version(tx: &mut Tx<'_>, package: &PackageRow, by: &By, new: &Recording) -> Result<VersionRow> {
+fn insert_version(
+    tx: &mut Tx<'_>,
+    package: &PackageRow,
+    by: &By,
+    new: &Recording,
+) -> Result<VersionRow> {
     let row = VersionRow {
         id: new_id(by.now)?,
         record: VersionRecord {
@@ -391,9 +533,16 @@ fn insert_version(tx: &mut Tx<'_>, package: &PackageRow, by: &By, new: &Recordin
             published: by.now,
             published_upstream: new.published_upstream,
         },
-        manifest: "{}".to_owned(),
+        manifest: NO_MANIFEST.to_owned(),
     };
-    let VersionRecord { version, status, revision, origin, published, published_upstream } = &row.record;
+    let VersionRecord {
+        version,
+        status,
+        revision,
+        origin,
+        published,
+        published_upstream,
+    } = &row.record;
     tx.execute(
         INSERT_VERSION,
         &[
@@ -403,8 +552,16 @@ fn insert_version(tx: &mut Tx<'_>, package: &PackageRow, by: &By, new: &Recordin
             status.as_str().into(),
             revision.as_str().into(),
             origin.origin_type.as_str().into(),
-            origin.repository.as_ref().map(|name| name.to_string()).into(),
-            origin.connection.as_ref().map(|name| name.to_string()).into(),
+            origin
+                .repository
+                .as_ref()
+                .map(|name| name.to_string())
+                .into(),
+            origin
+                .connection
+                .as_ref()
+                .map(|name| name.to_string())
+                .into(),
             published.millis().into(),
             published_upstream.map(Timestamp::millis).into(),
             row.manifest.as_str().into(),
@@ -443,9 +600,21 @@ fn ensure_blob(
     if inserted == 1 {
         return Ok((id, stored.location.clone(), None));
     }
-    let rows = tx.rows(BLOB, &[(&*repository.domain.id).into(), digests.sha256.as_str().into()])?;
-    let row = rows.first().ok_or_else(|| Error::internal("a blob that is in the way is not there"))?;
-    Ok((row.text("id")?, row.parse("location")?, Some(stored.location.clone())))
+    let rows = tx.rows(
+        BLOB,
+        &[
+            (&*repository.domain.id).into(),
+            digests.sha256.as_str().into(),
+        ],
+    )?;
+    let row = rows
+        .first()
+        .ok_or_else(|| Error::internal("a blob that is in the way is not there"))?;
+    Ok((
+        row.text("id")?,
+        row.parse("location")?,
+        Some(stored.location.clone()),
+    ))
 }
 
 /// Identifies the exact content of a version: base64 of a SHA-256, 44 characters. The same content has the same
@@ -470,5 +639,9 @@ fn revision(package: &PackageId, version: &Version, assets: &[AssetRow], manifes
 
 /// How a version that a client publishes to this repository enters the domain.
 pub(crate) fn internal(repository: &Repository) -> Origin {
-    Origin { origin_type: OriginType::Internal, repository: Some(repository.name.clone()), connection: None }
+    Origin {
+        origin_type: OriginType::Internal,
+        repository: Some(repository.name.clone()),
+        connection: None,
+    }
 }

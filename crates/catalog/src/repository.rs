@@ -58,7 +58,10 @@ pub struct Repository {
 impl Repository {
     /// Where it is.
     pub fn at(&self) -> RepositoryAt {
-        RepositoryAt { domain: self.domain.at(), name: self.name.clone() }
+        RepositoryAt {
+            domain: self.domain.at(),
+            name: self.name.clone(),
+        }
     }
 }
 
@@ -182,12 +185,26 @@ const ADMINISTERED: &str = "
 impl Catalog {
     /// Creates a repository, administered by the caller's account. Errors: `Denied` (also for an upstream the caller
     /// may not use), `NotFound` (domain, upstream), `Conflict`, `Quota`, `Invalid`.
-    pub async fn create_repository(&self, caller: &Caller, at: &DomainAt, new: NewRepository) -> Result<Repository> {
+    pub async fn create_repository(
+        &self,
+        caller: &Caller,
+        at: &DomainAt,
+        new: NewRepository,
+    ) -> Result<Repository> {
         let id = new.name.to_string();
-        let tags = tags::checked(new.tags, self.0.limits.tags_per_resource, Kind::Repository, &id)?;
-        let place = RepositoryAt { domain: at.clone(), name: new.name.clone() };
+        let tags = tags::checked(
+            new.tags,
+            self.0.limits.tags_per_resource,
+            Kind::Repository,
+            &id,
+        )?;
+        let place = RepositoryAt {
+            domain: at.clone(),
+            name: new.name.clone(),
+        };
         let map = self.find_domain(at).await?;
         let (arn, domain_arn) = (self.repository_arn(&place), self.domain_arn(at));
+        let (either, only) = ([arn.as_str(), domain_arn.as_str()], [arn.as_str()]);
         let subject = |resources| Subject {
             resources,
             owner: &at.owner,
@@ -195,12 +212,15 @@ impl Catalog {
             repository: None,
             request_tags: Some(&tags),
         };
-        self.authorize(caller, Action::CreateRepository, subject(&[&arn, &domain_arn])).await?;
+        self.authorize(caller, Action::CreateRepository, subject(&either))
+            .await?;
         if !tags.is_empty() {
-            self.authorize(caller, Action::TagResource, subject(&[&arn])).await?;
+            self.authorize(caller, Action::TagResource, subject(&only))
+                .await?;
         }
         let map = map.as_ref().ok_or_else(|| no_domain(at))?;
-        self.may_use_as_upstreams(caller, at, &new.name, &new.upstreams).await?;
+        self.may_use_as_upstreams(caller, at, &new.name, &new.upstreams)
+            .await?;
 
         let now = self.now();
         let row_id: Arc<str> = new_id(now)?.into();
@@ -255,10 +275,17 @@ impl Catalog {
     }
 
     /// Deletes a repository with all that is in it; `None` if there is none of the name.
-    pub async fn delete_repository(&self, caller: &Caller, at: &RepositoryAt) -> Result<Option<Repository>> {
+    pub async fn delete_repository(
+        &self,
+        caller: &Caller,
+        at: &RepositoryAt,
+    ) -> Result<Option<Repository>> {
         let repository = match self.repository(caller, Action::DeleteRepository, at).await {
             Ok(repository) => repository,
-            Err(Error::NotFound { kind: Kind::Repository, .. }) => return Ok(None),
+            Err(Error::NotFound {
+                kind: Kind::Repository,
+                ..
+            }) => return Ok(None),
             Err(error) => return Err(error),
         };
         let gone = Arc::clone(&repository.thing);
@@ -285,9 +312,15 @@ impl Catalog {
         limit: u32,
     ) -> Result<Page<Repository>> {
         let account = caller.account();
-        let subject =
-            Subject { resources: &["*"], owner: account, domain: None, repository: None, request_tags: None };
-        self.authorize(caller, Action::ListRepositories, subject).await?;
+        let subject = Subject {
+            resources: &["*"],
+            owner: account,
+            domain: None,
+            repository: None,
+            request_tags: None,
+        };
+        self.authorize(caller, Action::ListRepositories, subject)
+            .await?;
         let mut place = after.unwrap_or("").splitn(3, '/');
         let mut next = || place.next().unwrap_or("").to_owned();
         let (owner, domain, name) = (next(), next(), next());
@@ -304,8 +337,14 @@ impl Catalog {
         let rows = self.0.database.rows(ADMINISTERED, values).await?;
         let mut repositories = Vec::with_capacity(rows.len());
         for row in &rows {
-            let domain = DomainAt { owner: row.parse("owner")?, name: row.parse("domain_name")? };
-            let at = RepositoryAt { domain, name: row.parse("name")? };
+            let domain = DomainAt {
+                owner: row.parse("owner")?,
+                name: row.parse("domain_name")?,
+            };
+            let at = RepositoryAt {
+                domain,
+                name: row.parse("name")?,
+            };
             // Gone since the list was read: leave it out.
             match self.read_again(&at).await {
                 Ok(repository) => repositories.push(repository),
@@ -315,7 +354,12 @@ impl Catalog {
         }
         Ok(Page::cut(repositories, limit, |repository| {
             let domain = &repository.domain;
-            format!("{}/{}/{}", domain.owner.as_str(), domain.name, repository.name)
+            format!(
+                "{}/{}/{}",
+                domain.owner.as_str(),
+                domain.name,
+                repository.name
+            )
         }))
     }
 
@@ -323,14 +367,23 @@ impl Catalog {
     pub(crate) async fn read_repositories(&self, domain: &Arc<Domain>) -> Result<Vec<Repository>> {
         let database = &self.0.database;
         let mut upstreams: HashMap<String, Vec<RepositoryName>> = HashMap::new();
-        for row in database.rows(UPSTREAMS_OF_DOMAIN, vec![(&*domain.id).into()]).await? {
-            upstreams.entry(row.text("repository_id")?).or_default().push(row.parse("name")?);
+        for row in database
+            .rows(UPSTREAMS_OF_DOMAIN, vec![(&*domain.id).into()])
+            .await?
+        {
+            upstreams
+                .entry(row.text("repository_id")?)
+                .or_default()
+                .push(row.parse("name")?);
         }
         let rows = database.rows(OF_DOMAIN, vec![(&*domain.id).into()]).await?;
         let mut repositories = Vec::with_capacity(rows.len());
         for row in rows {
             let id = row.text("id")?;
-            let at = RepositoryAt { domain: domain.at(), name: row.parse("name")? };
+            let at = RepositoryAt {
+                domain: domain.at(),
+                name: row.parse("name")?,
+            };
             repositories.push(Repository {
                 upstreams: upstreams.remove(&id).unwrap_or_default(),
                 topic: packages_topic(&id).into(),
@@ -351,8 +404,14 @@ impl Catalog {
 
     /// The repository as it is after a change.
     async fn read_again(&self, at: &RepositoryAt) -> Result<Repository> {
-        let map = self.find_domain(&at.domain).await?.ok_or_else(|| no_domain(&at.domain))?;
-        map.repositories.get(&at.name).map(|found| (**found).clone()).ok_or_else(|| no_repository(at))
+        let map = self
+            .find_domain(&at.domain)
+            .await?
+            .ok_or_else(|| no_domain(&at.domain))?;
+        map.repositories
+            .get(&at.name)
+            .map(|found| (**found).clone())
+            .ok_or_else(|| no_repository(at))
     }
 
     /// Whether `name` may have these upstreams: how many, which, and that the caller may use each of them so.
@@ -368,18 +427,28 @@ impl Catalog {
             return Err(Error::Quota {
                 kind: Kind::Repository,
                 id: name.to_string(),
-                message: format!("a repository may have at most {limit} direct upstream repositories"),
+                message: format!(
+                    "a repository may have at most {limit} direct upstream repositories"
+                ),
             });
         }
         for (place, upstream) in upstreams.iter().enumerate() {
             if upstream == name {
-                return Err(Error::Invalid(format!("repository `{name}` cannot be its own upstream")));
+                return Err(Error::Invalid(format!(
+                    "repository `{name}` cannot be its own upstream"
+                )));
             }
             if upstreams[..place].contains(upstream) {
-                return Err(Error::Invalid(format!("upstream repository `{upstream}` is given twice")));
+                return Err(Error::Invalid(format!(
+                    "upstream repository `{upstream}` is given twice"
+                )));
             }
-            let upstream = RepositoryAt { domain: at.clone(), name: upstream.clone() };
-            self.repository(caller, Action::AssociateWithDownstreamRepository, &upstream).await?;
+            let upstream = RepositoryAt {
+                domain: at.clone(),
+                name: upstream.clone(),
+            };
+            self.repository(caller, Action::AssociateWithDownstreamRepository, &upstream)
+                .await?;
         }
         Ok(())
     }
@@ -394,19 +463,30 @@ impl Permit<Domain> {
         after: Option<&str>,
         limit: u32,
     ) -> Result<Page<Repository>> {
-        let map = self.catalog.find_domain(&self.at()).await?.ok_or_else(|| no_domain(&self.at()))?;
+        let map = self
+            .catalog
+            .find_domain(&self.at())
+            .await?
+            .ok_or_else(|| no_domain(&self.at()))?;
         let prefix = prefix.map_or("", RepositoryName::as_str);
         let mut found: Vec<&Arc<Repository>> = map
             .repositories
             .values()
-            .filter(|repository| administrator.is_none_or(|account| *account == repository.administrator))
+            .filter(|repository| {
+                administrator.is_none_or(|account| *account == repository.administrator)
+            })
             .filter(|repository| repository.name.as_str().starts_with(prefix))
             .filter(|repository| after.is_none_or(|after| repository.name.as_str() > after))
             .collect();
         found.sort_by(|a, b| a.name.cmp(&b.name));
         found.truncate(limit as usize + 1);
-        let found = found.into_iter().map(|repository| (**repository).clone()).collect();
-        Ok(Page::cut(found, limit, |repository| repository.name.to_string()))
+        let found = found
+            .into_iter()
+            .map(|repository| (**repository).clone())
+            .collect();
+        Ok(Page::cut(found, limit, |repository| {
+            repository.name.to_string()
+        }))
     }
 }
 
@@ -422,19 +502,32 @@ impl Permit<Repository> {
                     self.name
                 )));
             }
-            let (old, added): (Vec<_>, Vec<_>) =
-                upstreams.iter().cloned().partition(|upstream| self.upstreams.contains(upstream));
-            self.catalog.may_use_as_upstreams(&self.caller, &place.domain, &self.name, &added).await?;
+            let (old, added): (Vec<_>, Vec<_>) = upstreams
+                .iter()
+                .cloned()
+                .partition(|upstream| self.upstreams.contains(upstream));
+            self.catalog
+                .may_use_as_upstreams(&self.caller, &place.domain, &self.name, &added)
+                .await?;
             if old.len() + added.len() > self.catalog.0.limits.direct_upstreams as usize {
                 let limit = self.catalog.0.limits.direct_upstreams;
                 return Err(Error::Quota {
                     kind: Kind::Repository,
                     id: self.name.to_string(),
-                    message: format!("a repository may have at most {limit} direct upstream repositories"),
+                    message: format!(
+                        "a repository may have at most {limit} direct upstream repositories"
+                    ),
                 });
             }
-            if let Some(twice) = old.iter().enumerate().find(|(place, name)| old[..*place].contains(name)) {
-                return Err(Error::Invalid(format!("upstream repository `{}` is given twice", twice.1)));
+            if let Some(twice) = old
+                .iter()
+                .enumerate()
+                .find(|(place, name)| old[..*place].contains(name))
+            {
+                return Err(Error::Invalid(format!(
+                    "upstream repository `{}` is given twice",
+                    twice.1
+                )));
             }
         }
         let repository = Arc::clone(&self.thing);
@@ -464,12 +557,10 @@ impl Permit<Repository> {
         self.catalog.read_again(&place).await
     }
 
-    /// Connects it to a public registry. Errors: `Invalid` (unknown name, another connection, upstreams), `Conflict`
-    /// (this connection already).
+    /// Connects it to a public registry. Which names there are is the face's to know.
+    ///
+    /// Errors: `Invalid` (another connection, upstreams), `Conflict` (this connection already).
     pub async fn connect(&self, connection: &ConnectionName) -> Result<Repository> {
-        if !self.catalog.is_connection(connection) {
-            return Err(Error::Invalid(format!("`{connection}` is not the name of an external connection")));
-        }
         let repository = Arc::clone(&self.thing);
         let wanted = connection.clone();
         self.catalog
@@ -508,11 +599,18 @@ impl Permit<Repository> {
             .0
             .database
             .write(move |tx| {
-                if tx.execute(DISCONNECT, &[(&*repository.id).into(), unwanted.as_str().into()])? == 0 {
+                if tx.execute(
+                    DISCONNECT,
+                    &[(&*repository.id).into(), unwanted.as_str().into()],
+                )? == 0
+                {
                     return Err(Error::not_found(
                         Kind::Repository,
                         repository.name.as_str(),
-                        format!("repository `{}` has no external connection `{unwanted}`", repository.name),
+                        format!(
+                            "repository `{}` has no external connection `{unwanted}`",
+                            repository.name
+                        ),
                     ));
                 }
                 tx.touch(&domain_topic(&repository.domain.at()));
@@ -523,11 +621,24 @@ impl Permit<Repository> {
     }
 }
 
-fn set_upstreams(tx: &mut Tx<'_>, domain: &Domain, repository_id: &str, upstreams: &[RepositoryName]) -> Result<()> {
+fn set_upstreams(
+    tx: &mut Tx<'_>,
+    domain: &Domain,
+    repository_id: &str,
+    upstreams: &[RepositoryName],
+) -> Result<()> {
     for (position, upstream) in (0_i64..).zip(upstreams) {
-        let values = [repository_id.into(), position.into(), (&*domain.id).into(), upstream.as_str().into()];
+        let values = [
+            repository_id.into(),
+            position.into(),
+            (&*domain.id).into(),
+            upstream.as_str().into(),
+        ];
         if tx.execute(INSERT_UPSTREAM, &values)? == 0 {
-            return Err(no_repository(&RepositoryAt { domain: domain.at(), name: upstream.clone() }));
+            return Err(no_repository(&RepositoryAt {
+                domain: domain.at(),
+                name: upstream.clone(),
+            }));
         }
     }
     Ok(())
@@ -536,7 +647,10 @@ fn set_upstreams(tx: &mut Tx<'_>, domain: &Domain, repository_id: &str, upstream
 /// The compiled permissions policy of a row.
 pub(crate) fn read_policy(row: &Row) -> Result<Option<ResourcePolicy>> {
     let text = row.opt_text("policy")?;
-    text.map(|text| ResourcePolicy::parse(&text).map_err(|error| Error::internal(error.to_string()))).transpose()
+    text.map(|text| {
+        ResourcePolicy::parse(&text).map_err(|error| Error::internal(error.to_string()))
+    })
+    .transpose()
 }
 
 /// How many characters a prefix has, for `SUBSTR`.

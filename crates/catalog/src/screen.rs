@@ -35,9 +35,17 @@ impl fmt::Display for Hold {
 pub fn screen(status: Status, view: View, what: impl FnOnce() -> String) -> Result<(), Hold> {
     let passes = match (status, view) {
         (Status::Published, _) | (Status::Unlisted, View::Serve) => true,
-        (Status::Unlisted, View::List) | (Status::Unfinished | Status::Archived | Status::Disposed, _) => false,
+        (Status::Unlisted, View::List)
+        | (Status::Unfinished | Status::Archived | Status::Disposed, _) => false,
     };
-    if passes { Ok(()) } else { Err(Hold { what: what(), status }) }
+    if passes {
+        Ok(())
+    } else {
+        Err(Hold {
+            what: what(),
+            status,
+        })
+    }
 }
 
 #[cfg(test)]
@@ -54,7 +62,11 @@ mod tests {
             (Status::Disposed, false, false),
         ] {
             let passes = |view| screen(status, view, String::new).is_ok();
-            assert_eq!((passes(View::List), passes(View::Serve)), (listed, served), "{status}");
+            assert_eq!(
+                (passes(View::List), passes(View::Serve)),
+                (listed, served),
+                "{status}"
+            );
         }
     }
 }

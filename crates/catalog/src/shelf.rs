@@ -59,7 +59,10 @@ impl Stamps {
             .unwrap_or_else(PoisonError::into_inner)
             .get(topic)
             .map_or(0, |number| number.load(Ordering::Acquire));
-        Stamp { everything: self.everything.load(Ordering::Acquire), topic }
+        Stamp {
+            everything: self.everything.load(Ordering::Acquire),
+            topic,
+        }
     }
 
     fn move_on(&self, touched: &Touched) {
@@ -134,8 +137,17 @@ impl Shelf {
         (stamp == self.stamp(&repository.topic) && self.database.confirmed()).then_some(asset)
     }
 
-    pub(crate) fn put_asset(&self, repository: &Repository, id: &AssetId, stamp: Stamp, asset: &Arc<ShelvedAsset>) {
-        self.assets.insert((Arc::clone(&repository.id), id.clone()), (stamp, Arc::clone(asset)));
+    pub(crate) fn put_asset(
+        &self,
+        repository: &Repository,
+        id: &AssetId,
+        stamp: Stamp,
+        asset: &Arc<ShelvedAsset>,
+    ) {
+        self.assets.insert(
+            (Arc::clone(&repository.id), id.clone()),
+            (stamp, Arc::clone(asset)),
+        );
     }
 }
 

@@ -8,15 +8,24 @@ use crate::{Error, Result};
 
 /// Checks tags that a request brings and puts them in key order. Errors: `Invalid` (a key that is doubled, reserved or
 /// misspelt), `Quota`.
-pub(crate) fn checked(tags: Vec<(String, String)>, limit: u32, kind: Kind, id: &str) -> Result<Vec<(String, String)>> {
+pub(crate) fn checked(
+    tags: Vec<(String, String)>,
+    limit: u32,
+    kind: Kind,
+    id: &str,
+) -> Result<Vec<(String, String)>> {
     let mut checked = BTreeMap::new();
     for (key, value) in tags {
         let length = key.chars().count();
         if length == 0 || length > 128 || key.chars().any(is_other) {
-            return Err(Error::Invalid(format!("tag key `{key}` must have 1 to 128 characters and no control characters")));
+            return Err(Error::Invalid(format!(
+                "tag key `{key}` must have 1 to 128 characters and no control characters"
+            )));
         }
         if key.to_ascii_lowercase().starts_with("aws:") {
-            return Err(Error::Invalid(format!("tag key `{key}` must not begin with `aws:`")));
+            return Err(Error::Invalid(format!(
+                "tag key `{key}` must not begin with `aws:`"
+            )));
         }
         if value.chars().count() > 256 || value.chars().any(is_other) {
             return Err(Error::Invalid(format!(
@@ -44,17 +53,26 @@ mod tests {
     use super::*;
 
     fn check(tags: &[(&str, &str)]) -> Result<Vec<(String, String)>> {
-        let tags = tags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        let tags = tags
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+            .collect();
         checked(tags, 2, Kind::Domain, "d")
     }
 
     #[test]
     fn tags_are_sorted_and_the_wrong_ones_refused() {
         assert_eq!(check(&[("b", "2"), ("a", "")]).unwrap()[0].0, "a");
-        assert!(matches!(check(&[("a", "1"), ("a", "2")]), Err(Error::Invalid(_))));
+        assert!(matches!(
+            check(&[("a", "1"), ("a", "2")]),
+            Err(Error::Invalid(_))
+        ));
         assert!(matches!(check(&[("aws:x", "1")]), Err(Error::Invalid(_))));
         assert!(matches!(check(&[("", "1")]), Err(Error::Invalid(_))));
         assert!(matches!(check(&[("a", "\n")]), Err(Error::Invalid(_))));
-        assert!(matches!(check(&[("a", ""), ("b", ""), ("c", "")]), Err(Error::Quota { .. })));
+        assert!(matches!(
+            check(&[("a", ""), ("b", ""), ("c", "")]),
+            Err(Error::Quota { .. })
+        ));
     }
 }

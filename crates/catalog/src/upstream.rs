@@ -6,14 +6,19 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use crate::asset::Asset;
+use crate::fetch::Fetched;
 use crate::format::Format;
-use crate::names::{PackageId, Version};
+use crate::names::{AssetId, PackageId, Version, VersionId};
+use crate::open::Purpose;
 use crate::origin;
+use crate::package::Origin;
 use crate::record::{self, PackageRow, VERSIONS, VersionRow};
 use crate::remote::Remote;
 use crate::repository::Repository;
+use crate::screen::{View, screen};
 use crate::shelf::DomainMap;
-use crate::{Catalog, Result};
+use crate::{Catalog, Error, Result};
 
 const PACKAGE: &str = "
     SELECT id, publish, upstream
@@ -50,7 +55,11 @@ pub(crate) struct Stop {
 
 impl Walk {
     /// Begins at `from`, which is always asked.
-    pub(crate) async fn begin(catalog: &Catalog, from: &Arc<Repository>, format: &dyn Format) -> Result<Self> {
+    pub(crate) async fn begin(
+        catalog: &Catalog,
+        from: &Arc<Repository>,
+        format: &dyn Format,
+    ) -> Result<Self> {
         let map = catalog.find_domain(&from.domain.at()).await?;
         let map = map.ok_or_else(|| crate::permit::no_domain(&from.domain.at()))?;
         Ok(Self {
@@ -63,7 +72,28 @@ impl Walk {
     }
 
     /// The next repository. Call [`Walk::go_on`] to have those behind it asked too.
-    pub(crate) async fn next(&mut self, catalog: &Catalog, package: &PackageId) -> Result<Option<Stop>> {
+    pub(crate) async fn next(
+        &mut self,
+        catalog: &Catalog,
+        package: &PackageId,
+    ) -> Result<Option<Stop>> {
+        let Some(repository) = self.step() else {
+            return Ok(None);
+        };
+        let rows = catalog
+            .0
+            .database
+            .rows(PACKAGE, record::package_key(&repository, package))
+            .await?;
+        let package = rows.first().map(record::read_package).transpose()?;
+        Ok(Some(Stop {
+            repository,
+            package,
+        }))
+    }
+
+    /// The next repository, whatever it records.
+    pub(crate) fn step(&mut self) -> Option<Arc<Repository>> {
         while let Some(repository) = self.ahead.pop() {
             let is_first = self.seen.is_empty();
             if self.seen.contains(&repository.id) || (!is_first && self.budget == 0) {
@@ -73,44 +103,244 @@ impl Walk {
             if !is_first {
                 self.budget -= 1;
             }
-            let rows = catalog.0.database.rows(PACKAGE, record::package_key(&repository, package)).await?;
-            let package = rows.first().map(record::read_package).transpose()?;
-            return Ok(Some(Stop { repository, package }));
+            return Some(repository);
         }
-        Ok(None)
+        None
+    }
+
+    /// Puts the upstreams of a repository before all others that are still ahead.
+    pub(crate) fn push_upstreams(&mut self, repository: &Repository) {
+        if self.follows_upstreams {
+            for upstream in repository.upstreams.iter().rev() {
+                self.ahead
+                    .extend(self.map.repositories.get(upstream).cloned());
+            }
+        }
     }
 
     /// Goes on behind a repository that did not have what is looked for, unless its origin control forbids. Gives its
     /// registry, if it has one of this format, which is to be asked before its upstreams.
-    pub(crate) fn go_on(&mut self, catalog: &Catalog, stop: &Stop, format: &dyn Format) -> Option<Remote> {
+    pub(crate) fn go_on(
+        &mut self,
+        catalog: &Catalog,
+        stop: &Stop,
+        format: &dyn Format,
+    ) -> Option<Remote> {
         if !self.follows_upstreams || !origin::may_take(stop.package.as_ref()) {
             return None;
         }
-        for upstream in stop.repository.upstreams.iter().rev() {
-            self.ahead.extend(self.map.repositories.get(upstream).cloned());
-        }
+        self.push_upstreams(&stop.repository);
         catalog.remote_of(&stop.repository, format)
     }
 }
 
 impl Catalog {
+    /// A file that the repository of a request does not have itself, wherever on the way it is.
+    pub(crate) async fn find_beyond(
+        &self,
+        from: &Arc<Repository>,
+        format: &'static dyn Format,
+        id: &AssetId,
+        purpose: Purpose,
+    ) -> Result<Option<Asset>> {
+        let version = &id.version;
+        let mut walk = Walk::begin(self, from, format).await?;
+        while let Some(stop) = walk.next(self, &version.package).await? {
+            if let Some(package) = &stop.package
+                && let Some(row) = self.recorded_version(package, &version.version).await?
+            {
+                // The first that has the version decides, whatever others have.
+                screen(row.record.status, View::Serve, || id.to_string()).map_err(Error::Held)?;
+                if let Some(asset) = self.open_recorded(&stop.repository, id).await? {
+                    if purpose == Purpose::Take {
+                        self.retain(&stop.repository, from, version).await?;
+                    }
+                    return Ok(Some(asset));
+                }
+                if !format.retention().late_assets {
+                    return Ok(None);
+                }
+                let Some(remote) = walk.go_on(self, &stop, format) else {
+                    return self
+                        .find_late(from, &stop, walk, format, id, &row.record.origin, purpose)
+                        .await;
+                };
+                if row.record.origin.connection.as_ref() == Some(remote.connection()) {
+                    return self
+                        .take(&remote, &stop.repository, from, id, purpose)
+                        .await;
+                }
+                return Ok(None);
+            }
+            if let Some(remote) = walk.go_on(self, &stop, format)
+                && let Some(asset) = self
+                    .take(&remote, &stop.repository, from, id, purpose)
+                    .await?
+            {
+                return Ok(Some(asset));
+            }
+        }
+        Ok(None)
+    }
+
+    /// A further file of a version that a repository records without it: looked for behind that repository, only where
+    /// the version came from, so that what was published is never mixed with what a registry has.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the state of one walk, used once"
+    )]
+    async fn find_late(
+        &self,
+        from: &Arc<Repository>,
+        holder: &Stop,
+        mut walk: Walk,
+        format: &'static dyn Format,
+        id: &AssetId,
+        origin: &Origin,
+        purpose: Purpose,
+    ) -> Result<Option<Asset>> {
+        let version = &id.version;
+        while let Some(stop) = walk.next(self, &version.package).await? {
+            if let Some(package) = &stop.package
+                && let Some(row) = self.recorded_version(package, &version.version).await?
+                && row.record.origin == *origin
+                && screen(row.record.status, View::Serve, || id.to_string()).is_ok()
+                && let Some(asset) = self.open_recorded(&stop.repository, id).await?
+            {
+                if purpose == Purpose::Take {
+                    self.retain(&stop.repository, &holder.repository, version)
+                        .await?;
+                    self.retain(&stop.repository, from, version).await?;
+                }
+                return Ok(Some(asset));
+            }
+            if let Some(remote) = walk.go_on(self, &stop, format)
+                && origin.connection.as_ref() == Some(remote.connection())
+            {
+                let asset = self
+                    .take(&remote, &stop.repository, from, id, purpose)
+                    .await?;
+                return Ok(asset);
+            }
+        }
+        Ok(None)
+    }
+
+    /// A file of the registry of `connected`: fetched, or only looked at.
+    async fn take(
+        &self,
+        remote: &Remote,
+        connected: &Arc<Repository>,
+        from: &Arc<Repository>,
+        id: &AssetId,
+        purpose: Purpose,
+    ) -> Result<Option<Asset>> {
+        if purpose == Purpose::Look {
+            let Some(format) = self.0.formats.named(id.version.package.format.as_str()) else {
+                return Ok(None);
+            };
+            let Some(place) = format.locate(remote, id).await? else {
+                return Ok(None);
+            };
+            let Some(head) = remote.head(&place.path).await? else {
+                return Ok(None);
+            };
+            return Ok(Some(Asset::seen(
+                self,
+                id,
+                &head,
+                Arc::clone(connected),
+                Arc::clone(from),
+            )));
+        }
+        match self.fetch(connected, from, id).await? {
+            None => Ok(None),
+            Some(Fetched::Arriving(arriving)) => {
+                Ok(Some(Asset::arriving(self, id, arriving, Arc::clone(from))))
+            }
+            Some(Fetched::Kept) => match self.open_recorded(from, id).await? {
+                Some(asset) => Ok(Some(asset)),
+                // It could not be recorded where it was wanted; that is no reason not to send it.
+                None => self.open_recorded(connected, id).await,
+            },
+        }
+    }
+
+    /// Whether a repository or registry behind the beginning of a walk has a version, and which. A registry that cannot
+    /// be asked is taken to have none, as AWS does.
+    pub(crate) async fn has_beyond(
+        &self,
+        mut walk: Walk,
+        remote: Option<Remote>,
+        format: &dyn Format,
+        id: &VersionId,
+    ) -> Result<Option<String>> {
+        let lists = async |remote: &Remote| match format.look_up(remote, &id.package).await {
+            Ok(listing) => listing.is_some_and(|list| {
+                list.versions
+                    .iter()
+                    .any(|listed| listed.version == id.version)
+            }),
+            Err(error) => {
+                tracing::warn!(version = %id, error = %error, "published without asking a registry");
+                false
+            }
+        };
+        if let Some(remote) = remote
+            && lists(&remote).await
+        {
+            return Ok(Some(remote.connection().to_string()));
+        }
+        while let Some(stop) = walk.next(self, &id.package).await? {
+            if let Some(package) = &stop.package
+                && self.recorded_version(package, &id.version).await?.is_some()
+            {
+                return Ok(Some(format!(
+                    "upstream repository '{}'",
+                    stop.repository.name
+                )));
+            }
+            if let Some(remote) = walk.go_on(self, &stop, format)
+                && lists(&remote).await
+            {
+                return Ok(Some(remote.connection().to_string()));
+            }
+        }
+        Ok(None)
+    }
+
     /// The registry of a repository's connection, if that connection is of this format.
     pub(crate) fn remote_of(&self, repository: &Repository, format: &dyn Format) -> Option<Remote> {
         let connection = repository.connection.as_ref()?;
-        let is_of_format = format.connections().iter().any(|known| known.name == connection.as_str());
+        let is_of_format = format
+            .connections()
+            .iter()
+            .any(|known| known.name == connection.as_str());
         is_of_format.then(|| self.0.remotes.remote(connection))
     }
 
     /// What a repository records of one version.
-    pub(crate) async fn recorded_version(&self, package: &PackageRow, version: &Version) -> Result<Option<VersionRow>> {
+    pub(crate) async fn recorded_version(
+        &self,
+        package: &PackageRow,
+        version: &Version,
+    ) -> Result<Option<VersionRow>> {
         let values = vec![package.id.as_str().into(), version.as_str().into()];
         let rows = self.0.database.rows(VERSION, values).await?;
         rows.first().map(record::read_version).transpose()
     }
 
     /// What a repository records of all versions of a package.
-    pub(crate) async fn recorded_versions(&self, repository: &Repository, id: &PackageId) -> Result<Vec<VersionRow>> {
-        let rows = self.0.database.rows(VERSIONS, record::package_key(repository, id)).await?;
+    pub(crate) async fn recorded_versions(
+        &self,
+        repository: &Repository,
+        id: &PackageId,
+    ) -> Result<Vec<VersionRow>> {
+        let rows = self
+            .0
+            .database
+            .rows(VERSIONS, record::package_key(repository, id))
+            .await?;
         rows.iter().map(record::read_version).collect()
     }
 }

@@ -126,23 +126,23 @@ CREATE INDEX access_keys_of_user ON access_keys (user_id);
 
 -- What stands behind a token or temporary credentials. Kept until the last token made from it has ended.
 CREATE TABLE sessions (
-    id                {name} NOT NULL PRIMARY KEY,     -- 32 hex digits
-    kind              {name} NOT NULL,                 -- token (of a long-term key), role, user (GetSessionToken)
-    account_id        {name} NOT NULL,
-    principal_id      {name} NOT NULL,                 -- AIDA…, AROA…, or the account id for its root
-    principal_kind    {name} NOT NULL,                 -- root, user, role
-    access_key_id     {name},                          -- the long-term key at the root of it, if any
-    parent_id         {name},                          -- the session that it was obtained with, if any
-    session_name      TEXT,
-    tags              TEXT,                            -- JSON [[key, value], …]
-    transitive_tags   TEXT,                            -- JSON [key, …]
-    source_identity   TEXT,
+    id                 {name} NOT NULL PRIMARY KEY,    -- 32 hex digits
+    kind               {name} NOT NULL,                -- token (of a long-term key), role, user (GetSessionToken)
+    account_id         {name} NOT NULL,
+    principal_kind     {name} NOT NULL,                -- root, user, role
+    principal_id       {name} NOT NULL,                -- AIDA…, AROA…, or the account id for its root
+    access_key_id      {name},                         -- the long-term key that it all began with, if any
+    ancestors          TEXT   NOT NULL,                -- JSON [[id, issued], …]: the session that it was obtained with, and so on
+    session_name       TEXT,
+    tags               TEXT   NOT NULL,                -- JSON [[key, value], …]: passed or inherited, not the role's own
+    transitive_tags    TEXT   NOT NULL,                -- JSON [key, …]
+    source_identity    TEXT,
     federated_provider TEXT,
-    policies          TEXT,                            -- JSON {"inline": text, "managed": [arn, …]}; null: unlimited
-    secret            TEXT,                            -- sealed; null for a session of kind token
-    issued            BIGINT NOT NULL,
-    expires           BIGINT NOT NULL,
-    forget_after      BIGINT NOT NULL
+    policies           TEXT,                           -- JSON {"inline": text, "managed": [arn, …]}; null: not limited
+    secret             TEXT,                           -- sealed; null for kind token
+    issued             BIGINT NOT NULL,
+    expires            BIGINT NOT NULL,
+    forget_after       BIGINT NOT NULL
 );
 CREATE INDEX sessions_to_forget ON sessions (forget_after);
 

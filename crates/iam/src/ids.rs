@@ -6,12 +6,14 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use zeroize::Zeroizing;
 
 /// The alphabet of RFC 4648 base32, which AWS uses for its ids.
 const BASE32: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 /// Letters and digits only: `/` and `+` in secrets keep breaking shells and URLs.
-const SECRET_ALPHABET: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+const SECRET_ALPHABET: &[u8; 62] =
+    b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 /// 40 characters of 62 are 238 bits.
 const SECRET_LENGTH: usize = 40;
 
@@ -20,7 +22,8 @@ const SECRET_LENGTH: usize = 40;
 /// A machine without random numbers must not make keys, so it stops here.
 pub(crate) fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
-    getrandom::fill(&mut bytes).expect("an operating system without random numbers must not make keys");
+    getrandom::fill(&mut bytes)
+        .expect("an operating system without random numbers must not make keys");
     bytes
 }
 
@@ -77,14 +80,19 @@ pub(crate) fn secret() -> Zeroizing<String> {
         // 248 is the largest multiple of 62 that fits into a byte; what is above would favour the first letters.
         let fair = bytes.iter().filter(|byte| **byte < 248);
         let room = SECRET_LENGTH - secret.len();
-        secret.extend(fair.take(room).map(|byte| char::from(SECRET_ALPHABET[usize::from(byte % 62)])));
+        secret.extend(
+            fair.take(room)
+                .map(|byte| char::from(SECRET_ALPHABET[usize::from(byte % 62)])),
+        );
     }
     secret
 }
 
 /// A new id for a refusal: a UUID of version 7, so that records sort by time. `now_ms` is milliseconds since 1970.
 pub(crate) fn record_id(now_ms: u64) -> String {
-    uuid::Builder::from_unix_timestamp_millis(now_ms, &random()).into_uuid().to_string()
+    uuid::Builder::from_unix_timestamp_millis(now_ms, &random())
+        .into_uuid()
+        .to_string()
 }
 
 /// Sixteen bytes that no reader can guess, written as 32 lower-case hex digits: a session or a token.
@@ -133,6 +141,20 @@ impl fmt::Debug for Id128 {
     }
 }
 
+impl Serialize for Id128 {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Id128 {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(de::Error::custom)
+    }
+}
+
 impl FromStr for Id128 {
     type Err = hex::FromHexError;
 
@@ -151,9 +173,15 @@ mod tests {
 
     #[test]
     fn base32_is_that_of_rfc_4648_without_padding() {
-        for (bytes, expected) in
-            [("", ""), ("f", "MY"), ("fo", "MZXQ"), ("foo", "MZXW6"), ("foob", "MZXW6YQ"), ("fooba", "MZXW6YTB"), ("foobar", "MZXW6YTBOI")]
-        {
+        for (bytes, expected) in [
+            ("", ""),
+            ("f", "MY"),
+            ("fo", "MZXQ"),
+            ("foo", "MZXW6"),
+            ("foob", "MZXW6YQ"),
+            ("fooba", "MZXW6YTB"),
+            ("foobar", "MZXW6YTBOI"),
+        ] {
             assert_eq!(base32(bytes.as_bytes()), expected, "{bytes}");
         }
     }
@@ -175,7 +203,12 @@ mod tests {
     fn session_ids_are_read_back_from_their_text() {
         let id = Id128::new();
         assert_eq!(id.to_string().parse::<Id128>().unwrap(), id);
-        for wrong in ["", "00", "zz112233445566778899aabbccddeeff", "00112233445566778899aabbccddeeff00"] {
+        for wrong in [
+            "",
+            "00",
+            "zz112233445566778899aabbccddeeff",
+            "00112233445566778899aabbccddeeff00",
+        ] {
             assert!(wrong.parse::<Id128>().is_err(), "{wrong}");
         }
     }

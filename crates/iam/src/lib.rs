@@ -1,7 +1,45 @@
-//! iam
+//! Who is asking, and may they.
+//!
+//! A door turns what a request came with, a signature or a token, into a [`Caller`]; whoever acts on something asks
+//! [`Iam::authorize`] whether that caller may. Everything is decided by the rows of this moment: tokens hold no
+//! permissions, and what is kept in memory is dropped when a transaction changes anything about identities.
+//!
+//! It knows no domain and no package: what is asked for is an ARN, and the policies of domains and repositories come
+//! with the question.
+
+mod access_keys;
+mod accounts;
+pub mod api;
+mod authenticate;
+mod authorize;
+mod caller;
+mod decision_cache;
+mod error;
+mod iam;
+mod identity;
 mod ids;
-pub mod revocations;
-pub mod tokens;
+mod issue;
+mod known;
 mod master_key;
+mod policies;
+pub mod policy;
+pub mod revocations;
+mod roles;
+mod sessions;
+mod token_keys;
+pub mod tokens;
+mod users;
+pub mod vault;
+
+pub use access_keys::Status;
+pub use accounts::NewAccount;
+pub use authenticate::{NotAuthenticated, NotSignedBy};
+pub use authorize::{Ask, AuthorizeError, Denial, ResourcePolicy};
+pub use caller::{Caller, Principal, Source};
+pub use error::Error;
+pub use iam::{Iam, Settings};
 pub use ids::Id128;
+pub use issue::{IssuedToken, TokenDuration};
 pub use master_key::{MasterKey, MasterKeyError};
+pub use sessions::{NewSession, SessionPolicies, Temporary};
+pub use users::User;

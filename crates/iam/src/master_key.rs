@@ -60,18 +60,27 @@ impl MasterKey {
     /// Makes a key and its file, mode 0600, on the disk before this returns. Never overwrites one.
     pub fn create(path: &Path) -> Result<Self, MasterKeyError> {
         let key = Zeroizing::new(ids::random());
-        write(path, &key).map_err(|source| MasterKeyError::Io { path: path.to_owned(), source })?;
+        write(path, &key).map_err(|source| MasterKeyError::Io {
+            path: path.to_owned(),
+            source,
+        })?;
         Ok(Self::new(key))
     }
 
     /// Reads the file that [`create`](Self::create) made. Refuses one that others may read.
     pub fn from_file(path: &Path) -> Result<Self, MasterKeyError> {
-        let failed = |source| MasterKeyError::Io { path: path.to_owned(), source };
+        let failed = |source| MasterKeyError::Io {
+            path: path.to_owned(),
+            source,
+        };
         let mut file = File::open(path).map_err(failed)?;
         // Asked of the open file, so that it cannot be another one by now.
         let mode = file.metadata().map_err(failed)?.permissions().mode() & 0o7777;
         if mode & 0o077 != 0 {
-            return Err(MasterKeyError::Open { path: path.to_owned(), mode });
+            return Err(MasterKeyError::Open {
+                path: path.to_owned(),
+                mode,
+            });
         }
         // One byte more than the longest good text, so that a longer one shows. Filled in place: no copy is left behind.
         let mut text = Zeroizing::new([0_u8; 67]);
@@ -83,8 +92,11 @@ impl MasterKey {
             }
         }
         let mut key = Zeroizing::new([0; 32]);
-        hex::decode_to_slice(text[..length].trim_ascii_end(), key.as_mut_slice())
-            .map_err(|_| MasterKeyError::Malformed { path: path.to_owned() })?;
+        hex::decode_to_slice(text[..length].trim_ascii_end(), key.as_mut_slice()).map_err(
+            |_| MasterKeyError::Malformed {
+                path: path.to_owned(),
+            },
+        )?;
         Ok(Self::new(key))
     }
 
@@ -96,11 +108,17 @@ impl MasterKey {
     /// The same key, which also reads what `previous` wrapped.
     #[must_use]
     pub fn with_previous(&self, previous: &Self) -> Self {
-        Self(Arc::new(Keys { current: self.0.current.clone(), previous: Some(previous.0.current.clone()) }))
+        Self(Arc::new(Keys {
+            current: self.0.current.clone(),
+            previous: Some(previous.0.current.clone()),
+        }))
     }
 
     fn new(current: Zeroizing<[u8; 32]>) -> Self {
-        Self(Arc::new(Keys { current, previous: None }))
+        Self(Arc::new(Keys {
+            current,
+            previous: None,
+        }))
     }
 
     /// A key of its own for a purpose, the same after every start; `purpose` is a fixed text of the program.
@@ -127,7 +145,8 @@ impl MasterKey {
 
 fn derive(key: &Zeroizing<[u8; 32]>, label: &str, purpose: &str) -> Zeroizing<[u8; 32]> {
     // The master key is uniformly random, so the first half of HKDF has nothing to do; this is its second, for one block.
-    let mut mac = Hmac::<Sha256>::new_from_slice(key.as_slice()).expect("HMAC takes keys of any length");
+    let mut mac =
+        Hmac::<Sha256>::new_from_slice(key.as_slice()).expect("HMAC takes keys of any length");
     for part in ["packhouse/", label, "/1\0", purpose, "\x01"] {
         mac.update(part.as_bytes());
     }
@@ -147,7 +166,11 @@ fn cipher(key: &Zeroizing<[u8; 32]>) -> Aes256Gcm {
 fn write(path: &Path, key: &Zeroizing<[u8; 32]>) -> io::Result<()> {
     let mut text = Zeroizing::new([b'\n'; 65]);
     hex::encode_to_slice(key.as_slice(), &mut text[..64]).expect("32 bytes are 64 digits");
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)?;
     file.write_all(text.as_slice())?;
     file.sync_all()?;
     // The name, too, must survive a crash: a database sealed with a lost key is lost.
@@ -170,10 +193,15 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("master.key");
         let made = MasterKey::create(&path).unwrap();
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(
+            fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
         let read = MasterKey::from_file(&path).unwrap();
         assert_eq!(*made.derive("test"), *read.derive("test"));
-        assert!(matches!(MasterKey::create(&path), Err(MasterKeyError::Io { source, .. }) if source.kind() == io::ErrorKind::AlreadyExists));
+        assert!(
+            matches!(MasterKey::create(&path), Err(MasterKeyError::Io { source, .. }) if source.kind() == io::ErrorKind::AlreadyExists)
+        );
     }
 
     #[test]
@@ -183,7 +211,10 @@ mod tests {
         MasterKey::create(&path).unwrap();
         for mode in [0o644, 0o640, 0o620, 0o604, 0o601] {
             fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
-            assert!(matches!(MasterKey::from_file(&path), Err(MasterKeyError::Open { mode: seen, .. }) if seen == mode), "{mode:o}");
+            assert!(
+                matches!(MasterKey::from_file(&path), Err(MasterKeyError::Open { mode: seen, .. }) if seen == mode),
+                "{mode:o}"
+            );
         }
     }
 
@@ -213,6 +244,9 @@ mod tests {
     fn keys_of_different_purposes_have_nothing_in_common() {
         let key = MasterKey::from_bytes([7; 32]);
         assert_ne!(*key.derive("a"), *key.derive("b"));
-        assert_ne!(*key.derive("a"), *MasterKey::from_bytes([8; 32]).derive("a"));
+        assert_ne!(
+            *key.derive("a"),
+            *MasterKey::from_bytes([8; 32]).derive("a")
+        );
     }
 }

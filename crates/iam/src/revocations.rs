@@ -4,8 +4,17 @@
 //! memory, and a check is a look-up or two (`identity.md` 5.4).
 
 use std::collections::HashMap;
+use std::time::Duration;
+
+use aws::Timestamp;
+use store::{Database, Tx, Value};
 
 use crate::ids::Id128;
+use crate::sessions::{SLACK, second};
+use crate::{Error, Iam};
+
+/// The longest life of anything that can be revoked: a session of `GetSessionToken`.
+const LONGEST_LIFE: Duration = Duration::from_hours(36);
 
 /// What an entry is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,5 +79,63 @@ impl Revocations {
             Subject::Principal(id) => self.principals.get(id),
         };
         not_before.is_some_and(|not_before| issued <= *not_before)
+    }
+}
+
+const ALL: &str = "
+    SELECT subject_kind, subject_id, not_before
+      FROM revocations
+     ORDER BY subject_kind, subject_id";
+
+const INSERT: &str = "
+    INSERT INTO revocations (subject_kind, subject_id, not_before, forget_after)
+    VALUES ($1, $2, $3, $4)
+        ON CONFLICT (subject_kind, subject_id) DO UPDATE
+       SET not_before = excluded.not_before, forget_after = excluded.forget_after
+     WHERE revocations.not_before < excluded.not_before";
+
+/// Kills what was issued for this subject up to `now`; part of the transaction that takes the right away.
+pub(crate) fn insert(
+    tx: &mut Tx<'_>,
+    subject: Subject<'_>,
+    now: Timestamp,
+) -> Result<(), store::Error> {
+    tx.execute(INSERT, &values(subject, now))?;
+    Ok(())
+}
+
+fn values(subject: Subject<'_>, now: Timestamp) -> [Value; 4] {
+    let forget_after = now.plus(LONGEST_LIFE).plus(SLACK);
+    [
+        subject.kind().into(),
+        subject.id().into(),
+        now.millis().into(),
+        forget_after.millis().into(),
+    ]
+}
+
+/// The whole table.
+pub(crate) async fn load(database: &Database) -> Result<Revocations, Error> {
+    let mut revocations = Revocations::default();
+    for row in database.rows(ALL, Vec::new()).await? {
+        let not_before = second(Timestamp::from_millis(row.int("not_before")?));
+        let subject = match row.as_str("subject_kind")? {
+            "token" => Subject::Token(row.parse("subject_id")?),
+            "session" => Subject::Session(row.parse("subject_id")?),
+            "access-key" => Subject::AccessKey(row.as_str("subject_id")?),
+            "principal" => Subject::Principal(row.as_str("subject_id")?),
+            // A kind that a newer node writes; this one cannot have made what it kills.
+            _ => continue,
+        };
+        revocations.insert(subject, not_before);
+    }
+    Ok(revocations)
+}
+
+impl Iam {
+    pub(crate) async fn revoke(&self, subject: Subject<'_>) -> Result<(), Error> {
+        let values = values(subject, self.clock().now());
+        self.write(move |tx| tx.execute(INSERT, &values)).await?;
+        Ok(())
     }
 }

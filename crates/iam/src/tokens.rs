@@ -14,6 +14,7 @@
 
 use std::collections::HashMap;
 
+use aws::Timestamp;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -159,14 +160,22 @@ impl SessionToken {
     /// only a holder of the secret may learn that a session is over (`identity.md` 1.1, step 11).
     pub fn open(text: &str, keys: &Keyring, access_key: &str) -> Result<Self, Refused> {
         let token = Self::read(text, keys)?;
-        if token.session.temporary_key_id() == access_key { Ok(token) } else { Err(Refused::KeyMismatch) }
+        if token.session.temporary_key_id() == access_key {
+            Ok(token)
+        } else {
+            Err(Refused::KeyMismatch)
+        }
     }
 
     /// Reads a token and checks everything, time before key.
     pub fn check(text: &str, keys: &Keyring, access_key: &str, now: u64) -> Result<Self, Refused> {
         let token = Self::read(text, keys)?;
         in_time(token.issued, token.expires, now)?;
-        if token.session.temporary_key_id() == access_key { Ok(token) } else { Err(Refused::KeyMismatch) }
+        if token.session.temporary_key_id() == access_key {
+            Ok(token)
+        } else {
+            Err(Refused::KeyMismatch)
+        }
     }
 
     fn read(text: &str, keys: &Keyring) -> Result<Self, Refused> {
@@ -196,13 +205,21 @@ impl SessionToken {
 }
 
 /// Decodes strictly into `bytes` (payload and tag, exactly) and gives the payload when the tag fits.
-fn open<'b>(text: &str, prefix: &str, label: &[u8], keys: &Keyring, bytes: &'b mut [u8]) -> Result<&'b [u8], Refused> {
+fn open<'b>(
+    text: &str,
+    prefix: &str,
+    label: &[u8],
+    keys: &Keyring,
+    bytes: &'b mut [u8],
+) -> Result<&'b [u8], Refused> {
     let body = text.strip_prefix(prefix).ok_or(Refused::Malformed)?;
     // The engine refuses padding, foreign letters and unused trailing bits; the length is ours to check.
     if body.len() != (bytes.len() * 4).div_ceil(3) {
         return Err(Refused::Malformed);
     }
-    let read = URL_SAFE_NO_PAD.decode_slice(body, bytes).map_err(|_| Refused::Malformed)?;
+    let read = URL_SAFE_NO_PAD
+        .decode_slice(body, bytes)
+        .map_err(|_| Refused::Malformed)?;
     let (payload, tag) = bytes[..read].split_at(read - TAG);
     if payload[0] != FORMAT {
         return Err(Refused::Malformed);
@@ -213,11 +230,19 @@ fn open<'b>(text: &str, prefix: &str, label: &[u8], keys: &Keyring, bytes: &'b m
     Ok(payload)
 }
 
-fn seal(payload: Vec<u8>, prefix: &str, label: &[u8], key: u16, keys: &Keyring) -> Option<Zeroizing<String>> {
+fn seal(
+    payload: Vec<u8>,
+    prefix: &str,
+    label: &[u8],
+    key: u16,
+    keys: &Keyring,
+) -> Option<Zeroizing<String>> {
     let tag = keys.tag(key, label, &payload)?.finalize().into_bytes();
     let mut bytes = Zeroizing::new(payload);
     bytes.extend_from_slice(&tag);
-    let mut text = Zeroizing::new(String::with_capacity(prefix.len() + (bytes.len() * 4).div_ceil(3)));
+    let mut text = Zeroizing::new(String::with_capacity(
+        prefix.len() + (bytes.len() * 4).div_ceil(3),
+    ));
     text.push_str(prefix);
     URL_SAFE_NO_PAD.encode_string(&*bytes, &mut text);
     Some(text)
@@ -242,4 +267,9 @@ impl Fields<'_> {
         self.0 = rest;
         field.try_into().expect("split at this very length")
     }
+}
+
+/// A time as tokens carry it; it fits until 2106.
+pub(crate) fn seconds(time: Timestamp) -> u32 {
+    u32::try_from(time.seconds().max(0)).unwrap_or(u32::MAX)
 }

@@ -185,3 +185,27 @@ impl Remote {
         todo!()
     }
 }
+
+impl Remotes {
+    /// Makes the client.
+    pub fn new(
+        _database: &store::Database,
+        _blobs: &store::BlobStore,
+        _clock: aws::Clock,
+        _settings: RemoteSettings,
+    ) -> Result<Self, std::io::Error> {
+        todo!()
+    }
+
+    /// The registry behind a connection.
+    pub fn remote(&self, _connection: &ConnectionName) -> Remote {
+        todo!()
+    }
+}
+
+impl Remote {
+    /// The error of a body that broke.
+    pub fn broken(&self, _error: &std::io::Error) -> RemoteError {
+        todo!()
+    }
+}

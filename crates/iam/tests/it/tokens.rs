@@ -44,10 +44,14 @@ struct Entry {
 }
 
 fn read() -> (Keyring, Vec<Case>) {
-    let vectors: Vectors = serde_json::from_str(include_str!("../vectors/identity-token-vectors.json")).unwrap();
+    let vectors: Vectors =
+        serde_json::from_str(include_str!("../vectors/identity-token-vectors.json")).unwrap();
     let mut keys = Keyring::default();
     for key in &vectors.keys {
-        keys.insert(key.kid, &hex::decode(&key.key_hex).unwrap().try_into().unwrap());
+        keys.insert(
+            key.kid,
+            &hex::decode(&key.key_hex).unwrap().try_into().unwrap(),
+        );
     }
     (keys, vectors.cases)
 }
@@ -80,14 +84,18 @@ fn reason(refused: Refused) -> &'static str {
 fn verify(case: &Case, keys: &Keyring) -> Result<(), &'static str> {
     if case.kind == "sts" {
         let key = case.access_key_id.as_deref().unwrap();
-        return SessionToken::check(&case.token, keys, key, case.now).map(|_| ()).map_err(reason);
+        return SessionToken::check(&case.token, keys, key, case.now)
+            .map(|_| ())
+            .map_err(reason);
     }
     let bearer = Bearer::open(&case.token, keys, case.now).map_err(reason)?;
     if bearer.domain != case.domain_id {
         return Err("wrong-domain");
     }
     let (revocations, issued) = (revocations(&case.revocations), u64::from(bearer.issued));
-    if revocations.kills(Subject::Token(bearer.token), issued) || revocations.kills(Subject::Session(bearer.session), issued) {
+    if revocations.kills(Subject::Token(bearer.token), issued)
+        || revocations.kills(Subject::Session(bearer.session), issued)
+    {
         return Err("revoked");
     }
     Ok(())
@@ -113,9 +121,15 @@ fn a_good_token_is_sealed_again_to_the_very_same_text() {
         let sealed = match case.kind.as_str() {
             "sts" => {
                 let key = case.access_key_id.as_deref().unwrap();
-                SessionToken::check(&case.token, &keys, key, case.now).unwrap().seal(&keys).unwrap()
+                SessionToken::check(&case.token, &keys, key, case.now)
+                    .unwrap()
+                    .seal(&keys)
+                    .unwrap()
             }
-            _ => Bearer::open(&case.token, &keys, case.now).unwrap().seal(&keys).unwrap(),
+            _ => Bearer::open(&case.token, &keys, case.now)
+                .unwrap()
+                .seal(&keys)
+                .unwrap(),
         };
         assert_eq!(*sealed, case.token, "{}", case.id);
     }
@@ -133,10 +147,17 @@ fn no_changed_byte_of_a_token_goes_unseen() {
             }
             changed[at] = letter;
             let changed: String = changed.into_iter().collect();
-            assert!(Bearer::open(&changed, &keys, good.now).is_err(), "{at} {letter}");
+            assert!(
+                Bearer::open(&changed, &keys, good.now).is_err(),
+                "{at} {letter}"
+            );
         }
     }
     for length in 0..good.token.len() {
-        assert_eq!(Bearer::open(&good.token[..length], &keys, good.now), Err(Refused::Malformed), "{length}");
+        assert_eq!(
+            Bearer::open(&good.token[..length], &keys, good.now),
+            Err(Refused::Malformed),
+            "{length}"
+        );
     }
 }

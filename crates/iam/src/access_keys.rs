@@ -1,0 +1,227 @@
+//! Long-term access keys: an id that everybody may see and a secret that is sealed.
+
+use std::fmt;
+use std::str::FromStr;
+
+use aws::sigv4::Credentials;
+use aws::{AccessKeyId, AccountId, SecretString, Timestamp};
+use store::{Row, Tx, Value};
+
+use crate::identity::Whose;
+use crate::ids;
+use crate::revocations::{self, Subject};
+use crate::vault::{Owner, Place};
+use crate::{Error, Iam};
+
+/// Whether a key may sign.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// It may.
+    Active,
+    /// It may not, and what was issued from it is dead.
+    Inactive,
+}
+
+impl Status {
+    /// The word that IAM has for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "Active",
+            Self::Inactive => "Inactive",
+        }
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Status {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "Active" => Ok(Self::Active),
+            "Inactive" => Ok(Self::Inactive),
+            other => Err(format!("`{other}` is no status of a key")),
+        }
+    }
+}
+
+/// A row of `access_keys`.
+pub(crate) struct AccessKey {
+    pub(crate) id: AccessKeyId,
+    pub(crate) account: AccountId,
+    pub(crate) whose: Whose,
+    pub(crate) status: Status,
+    /// Sealed.
+    pub(crate) secret: String,
+}
+
+const BY_ID: &str = "
+    SELECT id, account_id, user_id, status, secret
+      FROM access_keys
+     WHERE id = $1";
+
+pub(crate) const INSERT: &str = "
+    INSERT INTO access_keys (id, account_id, user_id, status, secret, created)
+    VALUES ($1, $2, $3, $4, $5, $6)";
+
+const SET_STATUS: &str = "
+    UPDATE access_keys
+       SET status = $3
+     WHERE id = $1
+       AND account_id = $2";
+
+const DELETE: &str = "
+    DELETE FROM access_keys
+     WHERE id = $1
+       AND account_id = $2";
+
+impl AccessKey {
+    fn read(row: &Row) -> Result<Self, store::Error> {
+        let account = row.parse("account_id")?;
+        Ok(Self {
+            id: row.parse("id")?,
+            account,
+            whose: row
+                .opt_text("user_id")?
+                .map_or(Whose::Root(account), Whose::User),
+            status: row.parse("status")?,
+            secret: row.text("secret")?,
+        })
+    }
+
+    /// Where its secret stands.
+    pub(crate) fn place(id: &str) -> Place<'_> {
+        Place {
+            table: "access_keys",
+            column: "secret",
+            key: id,
+        }
+    }
+}
+
+/// A key that is not stored yet: what is shown once, and the values of [`INSERT`].
+pub(crate) struct NewKey {
+    pub(crate) credentials: Credentials,
+    pub(crate) values: Vec<Value>,
+}
+
+impl Iam {
+    /// Makes a key of a user, or of the account's root. The secret is in the answer and never again to be had.
+    pub async fn create_access_key(
+        &self,
+        account: &AccountId,
+        user_id: Option<&str>,
+    ) -> Result<Credentials, Error> {
+        let key = self
+            .new_access_key(account, user_id, self.clock().now())
+            .await?;
+        let values = key.values;
+        self.write(move |tx| tx.execute(INSERT, &values)).await?;
+        Ok(key.credentials)
+    }
+
+    /// Lets a key sign or not. Taking the right away revokes what was issued from the key, for good.
+    pub async fn set_access_key_status(
+        &self,
+        account: &AccountId,
+        id: &AccessKeyId,
+        status: Status,
+    ) -> Result<(), Error> {
+        let now = self.clock().now();
+        let values: [Value; 3] = [
+            id.as_str().into(),
+            account.as_str().into(),
+            status.as_str().into(),
+        ];
+        self.change_key(id, move |tx, id| {
+            let changed = tx.execute(SET_STATUS, &values)?;
+            if changed > 0 && status == Status::Inactive {
+                revocations::insert(tx, Subject::AccessKey(id), now)?;
+            }
+            Ok(changed)
+        })
+        .await
+    }
+
+    /// Deletes a key and revokes what was issued from it.
+    pub async fn delete_access_key(
+        &self,
+        account: &AccountId,
+        id: &AccessKeyId,
+    ) -> Result<(), Error> {
+        let now = self.clock().now();
+        let values: [Value; 2] = [id.as_str().into(), account.as_str().into()];
+        self.change_key(id, move |tx, id| {
+            let deleted = tx.execute(DELETE, &values)?;
+            if deleted > 0 {
+                revocations::insert(tx, Subject::AccessKey(id), now)?;
+            }
+            Ok(deleted)
+        })
+        .await
+    }
+
+    pub(crate) async fn new_access_key(
+        &self,
+        account: &AccountId,
+        user_id: Option<&str>,
+        now: Timestamp,
+    ) -> Result<NewKey, Error> {
+        let (id, secret) = (ids::access_key_id(), ids::secret());
+        let sealed = self
+            .vault()
+            .seal(
+                Owner::Account(account),
+                AccessKey::place(&id),
+                secret.as_bytes(),
+            )
+            .await?;
+        let values = vec![
+            id.as_str().into(),
+            account.as_str().into(),
+            user_id.into(),
+            Status::Active.as_str().into(),
+            sealed.into(),
+            now.millis().into(),
+        ];
+        let credentials = Credentials {
+            access_key_id: id
+                .parse()
+                .map_err(|error| Error::damaged("access key id", error))?,
+            secret_access_key: SecretString::from(secret.as_str()),
+            session_token: None,
+        };
+        Ok(NewKey {
+            credentials,
+            values,
+        })
+    }
+
+    pub(crate) async fn access_key(&self, id: &AccessKeyId) -> Result<Option<AccessKey>, Error> {
+        let rows = self
+            .database()
+            .rows(BY_ID, vec![id.as_str().into()])
+            .await?;
+        Ok(rows.first().map(AccessKey::read).transpose()?)
+    }
+
+    async fn change_key(
+        &self,
+        id: &AccessKeyId,
+        change: impl Fn(&mut Tx<'_>, &str) -> Result<u64, store::Error> + Send + 'static,
+    ) -> Result<(), Error> {
+        let key = id.clone();
+        match self.write(move |tx| change(tx, key.as_str())).await? {
+            0 => Err(Error::NotFound {
+                kind: "access key",
+                name: id.to_string(),
+            }),
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! Accounts: made once, with a root key and an administrator.
+
+use aws::AccountId;
+use aws::sigv4::Credentials;
+use store::Value;
+
+use crate::users::User;
+use crate::{Error, Iam, access_keys, policies, users};
+
+/// The name of the user that every account begins with: on AWS, too, daily work as root is refused here and there.
+const ADMIN: &str = "admin";
+/// What that user may do: everything.
+const ADMINISTRATOR_ACCESS: &str = "arn:aws:iam::aws:policy/AdministratorAccess";
+
+/// The keys of a new account; their secrets are shown once.
+#[derive(Clone, Debug)]
+pub struct NewAccount {
+    /// Which account.
+    pub account: AccountId,
+    /// The key of its root.
+    pub root: Credentials,
+    /// The key of its user `admin`, who has `AdministratorAccess`.
+    pub admin: Credentials,
+}
+
+const INSERT: &str = "
+    INSERT INTO accounts (id, created)
+    VALUES ($1, $2)
+        ON CONFLICT (id) DO NOTHING";
+
+const EXISTS: &str = "
+    SELECT id
+      FROM accounts
+     WHERE id = $1";
+
+impl Iam {
+    /// Makes the installation's account on its first start; `None` when it is there already, and then nothing changed.
+    pub async fn first_start(&self, account: &AccountId) -> Result<Option<NewAccount>, Error> {
+        match self.create_account(account).await {
+            Ok(new) => Ok(Some(new)),
+            Err(Error::AccountExists(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Makes an account, its root key and its user `admin`, all or nothing. Errors: [`Error::AccountExists`].
+    pub async fn create_account(&self, account: &AccountId) -> Result<NewAccount, Error> {
+        if self.account_exists(account).await? {
+            return Err(Error::AccountExists(*account));
+        }
+        let now = self.clock().now();
+        let admin = User::new(account, "/", ADMIN, now);
+        let root_key = self.new_access_key(account, None, now).await?;
+        let admin_key = self.new_access_key(account, Some(&admin.id), now).await?;
+        let row: [Value; 2] = [account.as_str().into(), now.millis().into()];
+        let attachment: [Value; 3] = [
+            admin.id.as_str().into(),
+            ADMINISTRATOR_ACCESS.into(),
+            now.millis().into(),
+        ];
+        let (user, keys) = (admin.values(), [root_key.values, admin_key.values]);
+        let made = self.write(move |tx| {
+            if tx.execute(INSERT, &row)? == 0 {
+                return Ok(false);
+            }
+            tx.execute(users::INSERT, &user)?;
+            tx.execute(policies::ATTACH, &attachment)?;
+            for key in &keys {
+                tx.execute(access_keys::INSERT, key)?;
+            }
+            Ok(true)
+        });
+        if made.await? {
+            Ok(NewAccount {
+                account: *account,
+                root: root_key.credentials,
+                admin: admin_key.credentials,
+            })
+        } else {
+            Err(Error::AccountExists(*account))
+        }
+    }
+
+    /// Whether there is such an account.
+    pub async fn account_exists(&self, account: &AccountId) -> Result<bool, Error> {
+        let rows = self
+            .database()
+            .rows(EXISTS, vec![account.as_str().into()])
+            .await?;
+        Ok(!rows.is_empty())
+    }
+}

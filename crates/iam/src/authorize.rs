@@ -1,0 +1,373 @@
+//! May they: a caller, an action, what it is asked for, and every policy that has a say.
+
+use std::fmt;
+use std::sync::Arc;
+
+use aws::{AccountId, Timestamp};
+use sha2::{Digest as _, Sha256};
+
+use crate::caller::{Caller, Principal};
+use crate::decision_cache::{Key, Mentions};
+use crate::identity::Identity;
+use crate::known::Known;
+use crate::policy::{
+    self, Context, Decision, Malformed, Policies, Policy, PolicySource, PolicyType, Reason,
+    ResourcePolicies,
+};
+use crate::{Error, Iam, ids};
+
+/// The resource of actions that have none.
+const NO_RESOURCE: &str = "*";
+
+/// A question about one action.
+#[derive(Clone, Copy, Debug)]
+pub struct Ask<'a> {
+    /// Who wants to.
+    pub caller: &'a Caller,
+    /// `codeartifact:ReadFromRepository`.
+    pub action: &'a str,
+    /// ARNs that the one resource goes by, or `["*"]` for actions without one. An Allow for one suffices, a Deny for any wins.
+    pub resources: &'a [&'a str],
+    /// The account in the ARN; for `*`, the caller's.
+    pub owner: &'a AccountId,
+    /// The account that administers the repository, where it is another one.
+    pub administrator: Option<&'a AccountId>,
+    /// The domain's policy, if it has one; whether it is looked at is decided by the action.
+    pub domain_policy: Option<&'a ResourcePolicy>,
+    /// The repository's policy, likewise.
+    pub repository_policy: Option<&'a ResourcePolicy>,
+    /// Tags of the domain, repository or package group; for packages, those of the repository.
+    pub resource_tags: &'a [(String, String)],
+    /// Tags that the request passes; `None` for operations that pass none.
+    pub request_tags: Option<&'a [(String, String)]>,
+    /// Further condition keys, such as `sts:AWSServiceName`.
+    pub context: &'a [(&'a str, String)],
+}
+
+/// A domain's or a repository's policy, compiled; cheap to clone.
+#[derive(Clone)]
+pub struct ResourcePolicy(Arc<Compiled>);
+
+struct Compiled {
+    policy: Policy,
+    revision: [u8; 32],
+    mentions: Mentions,
+}
+
+impl ResourcePolicy {
+    /// Compiles a policy that was stored. What may be stored is for [`policy::validate`] to say.
+    pub fn parse(text: &str) -> Result<Self, Malformed> {
+        let policy = Policy::parse(text, PolicySource::named("resource"))?;
+        let mentions = Mentions::of(&policy);
+        Ok(Self(Arc::new(Compiled {
+            policy,
+            revision: Sha256::digest(text).into(),
+            mentions,
+        })))
+    }
+
+    /// As it was stored.
+    pub fn text(&self) -> &str {
+        self.0.policy.text()
+    }
+
+    /// The same for the same text only.
+    pub fn revision(&self) -> &[u8; 32] {
+        &self.0.revision
+    }
+}
+
+impl fmt::Debug for ResourcePolicy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ResourcePolicy").field(&self.text()).finish()
+    }
+}
+
+/// A refusal, with everything that its record needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Denial {
+    /// Under which it can be found again: a UUID of version 7.
+    pub id: String,
+    /// AWS's text for the client; names kinds of policies only.
+    pub message: String,
+    /// What was asked for.
+    pub action: String,
+    /// On what.
+    pub resource: String,
+    /// The ARN of the caller.
+    pub caller: String,
+    /// Why, as one word: `implicit-identity`, `explicit-boundary`, ….
+    pub reason: Reason,
+}
+
+/// Why a caller may not.
+#[derive(Debug, thiserror::Error)]
+pub enum AuthorizeError {
+    /// The policies say so.
+    #[error("{}", .0.message)]
+    Denied(Box<Denial>),
+    /// Nobody can tell now: 503 or 500.
+    #[error(transparent)]
+    Unavailable(#[from] Error),
+}
+
+/// What is remembered of a refusal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    pub(crate) message: Arc<str>,
+    pub(crate) reason: Reason,
+}
+
+impl Iam {
+    /// Whether the caller may, by the policies of this moment.
+    pub async fn authorize(&self, ask: &Ask<'_>) -> Result<(), AuthorizeError> {
+        let known = self.known().await?;
+        let now = self.clock().now();
+        // A request may be long under way since it was authenticated.
+        let Some(identity) = self
+            .identity(&ask.caller.identity().credentials.origin())
+            .await?
+            .filter(|identity| !identity.revoked)
+        else {
+            return Err(denied(ask, nobody(ask), now));
+        };
+        let mentions = ask.mentions(&identity);
+        if mentions.time {
+            return self
+                .decide(ask, &identity, &known, now)
+                .map_err(|refusal| denied(ask, refusal, now));
+        }
+        let key = ask.key(mentions);
+        let answer = identity.decisions.get(&key, now).unwrap_or_else(|| {
+            let answer = self.decide(ask, &identity, &known, now);
+            identity.decisions.put(key, &answer, now);
+            answer
+        });
+        answer.map_err(|refusal| denied(ask, refusal, now))
+    }
+
+    fn decide(
+        &self,
+        ask: &Ask<'_>,
+        identity: &Identity,
+        known: &Known,
+        now: Timestamp,
+    ) -> Result<(), Refusal> {
+        let context = self.context(ask, identity, known, now);
+        let policies = Policies {
+            identity: identity.holder.policies.as_slice(),
+            boundary: identity.holder.boundary.as_deref(),
+            session: identity
+                .session_policies
+                .as_ref()
+                .map(crate::policies::Set::as_slice),
+            resource: ResourcePolicies {
+                domain: ask.domain_policy.map(|policy| &policy.0.policy),
+                repository: ask.repository_policy.map(|policy| &policy.0.policy),
+                role_trust: None,
+            },
+        };
+        let resource = ask.resources.first().copied().unwrap_or(NO_RESOURCE);
+        let mut question = policy::Ask {
+            principal: identity.as_principal(),
+            action: ask.action,
+            resource,
+            also: None,
+            resource_owner: ask.owner.as_str(),
+            repository_administrator: ask.administrator.map(AccountId::as_str),
+            context: &context,
+            strict_root: self.settings().strict_root,
+        };
+        let mut decided: Option<Decision> = None;
+        for also in ask.names() {
+            question.also = also;
+            let decision = policy::evaluate(&question, &policies);
+            // With more than two names they are asked in pairs with the first: a Deny for any still wins.
+            let better = decided
+                .as_ref()
+                .is_none_or(|best| !is_final(best) && (decision.allowed || is_final(&decision)));
+            if better {
+                decided = Some(decision);
+            }
+        }
+        match decided {
+            Some(decision) if decision.allowed => Ok(()),
+            Some(decision) => {
+                let message = decision.message(&question).unwrap_or_default();
+                Err(Refusal {
+                    message: message.into(),
+                    reason: decision.reason,
+                })
+            }
+            None => Err(nobody(ask)),
+        }
+    }
+
+    /// The keys about this request over those about the caller (`identity.md` 4.6).
+    fn context(
+        &self,
+        ask: &Ask<'_>,
+        identity: &Identity,
+        known: &Known,
+        now: Timestamp,
+    ) -> Context {
+        let mut context = Context::over(Arc::clone(&identity.context));
+        let source = ask.caller.source();
+        context.set("aws:CurrentTime", now.iso8601());
+        context.set("aws:EpochTime", now.seconds().to_string());
+        context.set("aws:SecureTransport", source.secure_transport.to_string());
+        context.set("aws:RequestedRegion", self.region().as_str());
+        context.set("aws:ResourceAccount", ask.owner.as_str());
+        if let Some(ip) = source.ip {
+            context.set("aws:SourceIp", ip.to_canonical().to_string());
+        }
+        if let Some(organization) = known.organization(ask.owner) {
+            context.set("aws:ResourceOrgID", organization);
+        }
+        for (key, value) in ask.resource_tags {
+            context.set(&format!("aws:ResourceTag/{key}"), value.as_str());
+        }
+        if let Some(tags) = ask.request_tags {
+            context.set_list("aws:TagKeys", tags.iter().map(|(key, _)| key.as_str()));
+            for (key, value) in tags {
+                context.set(&format!("aws:RequestTag/{key}"), value.as_str());
+            }
+        }
+        for (key, value) in ask.context {
+            context.set(key, value.as_str());
+        }
+        context
+    }
+}
+
+impl Ask<'_> {
+    /// The first name's companions, one at a time.
+    fn names(&self) -> impl Iterator<Item = Option<&str>> {
+        let alone = (self.resources.len() < 2).then_some(None);
+        alone
+            .into_iter()
+            .chain(self.resources.iter().skip(1).map(|also| Some(*also)))
+    }
+
+    fn mentions(&self, identity: &Identity) -> Mentions {
+        let attached = [self.domain_policy, self.repository_policy]
+            .into_iter()
+            .flatten();
+        attached
+            .map(|policy| policy.0.mentions)
+            .fold(identity.mentions, Mentions::and)
+    }
+
+    /// All that the answer depends on besides the identity.
+    fn key(&self, mentions: Mentions) -> Key {
+        let mut key = Key::with_capacity(384);
+        key.push(self.action.as_bytes());
+        key.push_count(self.resources.len());
+        for resource in self.resources {
+            key.push(resource.as_bytes());
+        }
+        key.push(self.owner.as_str().as_bytes());
+        key.push_option(
+            self.administrator
+                .map(|account| account.as_str().as_bytes()),
+        );
+        for policy in [self.domain_policy, self.repository_policy] {
+            key.push_option(policy.map(|policy| policy.revision().as_slice()));
+        }
+        key.push_count(self.context.len());
+        for (name, value) in self.context {
+            key.push(name.as_bytes());
+            key.push(value.as_bytes());
+        }
+        let source = self.caller.source();
+        if mentions.source_ip {
+            key.push_option(
+                source
+                    .ip
+                    .map(|ip| ip.to_canonical().to_string())
+                    .as_ref()
+                    .map(String::as_bytes),
+            );
+        }
+        if mentions.secure_transport {
+            key.push(&[source.secure_transport.into()]);
+        }
+        if mentions.resource_tags {
+            push_tags(&mut key, self.resource_tags);
+        }
+        if mentions.request_tags {
+            key.push_count(self.request_tags.is_some().into());
+            push_tags(&mut key, self.request_tags.unwrap_or_default());
+        }
+        key
+    }
+}
+
+fn push_tags(key: &mut Key, tags: &[(String, String)]) {
+    key.push_count(tags.len());
+    for (name, value) in tags {
+        key.push(name.as_bytes());
+        key.push(value.as_bytes());
+    }
+}
+
+/// The refusal of somebody who was deleted, or whose session was revoked, while the request was under way.
+fn nobody(ask: &Ask<'_>) -> Refusal {
+    let resource = ask.resources.first().copied().unwrap_or(NO_RESOURCE);
+    let (caller, action) = (ask.caller.arn(), ask.action);
+    let message = format!(
+        "User: {caller} is not authorized to perform: {action} on resource: {resource} \
+         because no identity-based policy allows the {action} action"
+    );
+    Refusal {
+        message: message.into(),
+        reason: Reason::Implicit(PolicyType::Identity),
+    }
+}
+
+fn denied(ask: &Ask<'_>, refusal: Refusal, now: Timestamp) -> AuthorizeError {
+    AuthorizeError::Denied(Box::new(Denial {
+        id: ids::record_id(u64::try_from(now.millis()).unwrap_or(0)),
+        message: refusal.message.as_ref().to_owned(),
+        action: ask.action.to_owned(),
+        resource: ask
+            .resources
+            .first()
+            .copied()
+            .unwrap_or(NO_RESOURCE)
+            .to_owned(),
+        caller: ask.caller.arn().to_owned(),
+        reason: refusal.reason,
+    }))
+}
+
+impl Identity {
+    fn as_principal(&self) -> policy::Principal<'_> {
+        let account = self.holder.account.as_str();
+        match &self.principal {
+            Principal::Root => policy::Principal::Root {
+                account,
+                arn: &self.arn,
+            },
+            Principal::User { id, .. } => policy::Principal::User {
+                account,
+                arn: &self.arn,
+                unique_id: id,
+            },
+            Principal::Session { role_id, .. } => policy::Principal::RoleSession {
+                account,
+                arn: &self.arn,
+                role_arn: &self.principal_arn,
+                role_id,
+            },
+        }
+    }
+}
+
+/// Whether no other name of the resource can change the answer.
+fn is_final(decision: &Decision) -> bool {
+    matches!(
+        decision.reason,
+        Reason::Explicit(_) | Reason::RootNotAllowed
+    )
+}

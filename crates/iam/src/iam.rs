@@ -1,0 +1,173 @@
+//! The handle on everything here, and what it is opened with.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+use aws::{Clock, Region};
+use store::{Database, Migration, Tx};
+use tokio::sync::Mutex;
+use zeroize::Zeroizing;
+
+use crate::Error;
+use crate::known::{Caches, Generation, Known, TOPIC};
+use crate::master_key::MasterKey;
+use crate::policies::{self, Compiled};
+use crate::vault::Vault;
+
+const MIGRATIONS: &[Migration] = &[Migration {
+    number: 1,
+    name: "principals",
+    sql: include_str!("../migrations/0001_principals.sql"),
+}];
+
+/// How this installation wants it.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// `aws:RequestedRegion`.
+    pub region: Region,
+    /// Where the time comes from.
+    pub clock: Clock,
+    /// How far a client's clock may be off; five minutes by default, fifteen at most.
+    pub max_skew: Duration,
+    /// Refuse tokens to root, as AWS does.
+    pub strict_root: bool,
+    /// Let no token outlive the session that it was fetched with; on AWS one with an explicit duration does.
+    pub cap_tokens_to_session: bool,
+    /// Go on with what is remembered when the other nodes have not been heard of for 30 seconds.
+    pub trust_unconfirmed: bool,
+}
+
+impl Settings {
+    /// The defaults.
+    pub fn new(region: Region, clock: Clock) -> Self {
+        Self {
+            region,
+            clock,
+            max_skew: Duration::from_mins(5),
+            strict_root: false,
+            cap_tokens_to_session: false,
+            trust_unconfirmed: false,
+        }
+    }
+}
+
+/// Who is asking, and may they: accounts, users, keys, sessions, tokens and the policies that decide. Cheap to clone.
+#[derive(Clone)]
+pub struct Iam(Arc<Inner>);
+
+struct Inner {
+    database: Database,
+    vault: Vault,
+    master: MasterKey,
+    settings: Settings,
+    generation: Generation,
+    known: ArcSwapOption<Known>,
+    reading: Mutex<()>,
+    caches: Caches,
+    compiled: Compiled,
+}
+
+impl Iam {
+    /// Brings the tables up to date and makes sure that tokens can be signed.
+    ///
+    /// Errors: [`Error::Vault`] when the master key is not the one that this database was sealed with.
+    pub async fn open(
+        database: Database,
+        master: MasterKey,
+        settings: Settings,
+    ) -> Result<Self, Error> {
+        database.migrate("iam", MIGRATIONS).await?;
+        // Before anything is read, so that no change goes by unheard.
+        let generation = Generation::follow(&database);
+        let iam = Self(Arc::new(Inner {
+            vault: Vault::new(database.clone(), master.clone(), settings.clock.clone()),
+            database,
+            master,
+            settings,
+            generation,
+            known: ArcSwapOption::empty(),
+            reading: Mutex::new(()),
+            caches: Caches::new(),
+            compiled: policies::compiled(),
+        }));
+        iam.rotate(iam.clock().now()).await?;
+        let known = iam.known().await?;
+        if known.bearer.signing.is_none() || known.sts.signing.is_none() {
+            return Err(Error::NoTokenKey);
+        }
+        Ok(iam)
+    }
+
+    /// The clock that everything here goes by.
+    pub fn clock(&self) -> &Clock {
+        &self.0.settings.clock
+    }
+
+    /// The installation's region.
+    pub fn region(&self) -> &Region {
+        &self.0.settings.region
+    }
+
+    /// As it was opened with.
+    pub fn settings(&self) -> &Settings {
+        &self.0.settings
+    }
+
+    /// Seals what else must not lie open in the database, such as the credentials of upstream registries.
+    pub fn vault(&self) -> &Vault {
+        &self.0.vault
+    }
+
+    /// A key of its own for a purpose, the same on every node and after every start, such as sealing page tokens.
+    ///
+    /// `purpose` is a fixed text of the program, never a user's.
+    pub fn sealer_key(&self, purpose: &'static str) -> Zeroizing<[u8; 32]> {
+        self.0.master.derive(purpose)
+    }
+
+    pub(crate) fn database(&self) -> &Database {
+        &self.0.database
+    }
+
+    pub(crate) fn generation(&self) -> &Generation {
+        &self.0.generation
+    }
+
+    pub(crate) fn known_slot(&self) -> &ArcSwapOption<Known> {
+        &self.0.known
+    }
+
+    pub(crate) fn reading(&self) -> &Mutex<()> {
+        &self.0.reading
+    }
+
+    pub(crate) fn caches(&self) -> &Caches {
+        &self.0.caches
+    }
+
+    pub(crate) fn compiled(&self) -> &Compiled {
+        &self.0.compiled
+    }
+
+    /// Whether what is in memory may be trusted.
+    pub(crate) fn confirm(&self) -> Result<(), Error> {
+        if self.0.settings.trust_unconfirmed || self.0.database.confirmed() {
+            Ok(())
+        } else {
+            Err(Error::Unconfirmed)
+        }
+    }
+
+    /// One transaction that changes something about identities: whoever asks after it has returned sees the change.
+    pub(crate) async fn write<T: Send + 'static>(
+        &self,
+        mut work: impl FnMut(&mut Tx<'_>) -> Result<T, store::Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let written = self.0.database.write(move |tx| {
+            tx.touch(TOPIC);
+            work(tx)
+        });
+        Ok(written.await?)
+    }
+}

@@ -1,0 +1,410 @@
+//! Sessions: what stands behind temporary credentials and bearer tokens.
+//!
+//! A row never changes but for how long it is kept: a twelve-hour token outlives the fifteen-minute session it was
+//! fetched with, and the session's tags, policies and revocation are still needed then.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use aws::sigv4::Credentials;
+use aws::{AccessKeyId, AccountId, SecretString, Timestamp};
+use serde::{Deserialize, Serialize};
+use store::{Row, Value};
+
+use crate::caller::{Caller, Principal};
+use crate::identity::Whose;
+use crate::ids::{self, Id128};
+use crate::revocations::{Revocations, Subject};
+use crate::tokens::{self, SessionToken};
+use crate::vault::{Owner, Place};
+use crate::{Error, Iam};
+
+/// How far clocks of nodes may differ, added to how long a row is kept.
+pub(crate) const SLACK: Duration = Duration::from_mins(5);
+
+/// How a session came to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Made for a bearer token that was fetched with a long-term key; has no credentials of its own.
+    Token,
+    /// Somebody took a role.
+    Role,
+    /// `GetSessionToken`: still the user or root.
+    User,
+}
+
+impl Kind {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Token => "token",
+            Self::Role => "role",
+            Self::User => "user",
+        }
+    }
+}
+
+impl FromStr for Kind {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "token" => Ok(Self::Token),
+            "role" => Ok(Self::Role),
+            "user" => Ok(Self::User),
+            other => Err(format!("`{other}` is no kind of session")),
+        }
+    }
+}
+
+/// What a session may do at most, as passed when it was made.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionPolicies {
+    /// The policy's text, if one was passed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inline: Option<String>,
+    /// ARNs of managed policies, read anew whenever something changes; one that is deleted allows nothing.
+    #[serde(default)]
+    pub managed: Vec<String>,
+}
+
+/// A row of `sessions`.
+pub(crate) struct Session {
+    pub(crate) id: Id128,
+    pub(crate) kind: Kind,
+    pub(crate) account: AccountId,
+    pub(crate) whose: Whose,
+    pub(crate) access_key: Option<AccessKeyId>,
+    /// Nearest first, each with the second in which it was issued.
+    pub(crate) ancestors: Vec<(Id128, u64)>,
+    pub(crate) name: Option<String>,
+    pub(crate) tags: Vec<(String, String)>,
+    pub(crate) transitive_tags: Vec<String>,
+    pub(crate) source_identity: Option<String>,
+    pub(crate) federated_provider: Option<String>,
+    pub(crate) policies: Option<SessionPolicies>,
+    /// Sealed.
+    pub(crate) secret: Option<String>,
+    pub(crate) issued: Timestamp,
+    pub(crate) expires: Timestamp,
+}
+
+const BY_ID: &str = "
+    SELECT id, kind, account_id, principal_kind, principal_id, access_key_id, ancestors, session_name, tags, transitive_tags,
+           source_identity, federated_provider, policies, secret, issued, expires
+      FROM sessions
+     WHERE id = $1";
+
+const INSERT: &str = "
+    INSERT INTO sessions (id, kind, account_id, principal_kind, principal_id, access_key_id, ancestors, session_name, tags,
+                          transitive_tags, source_identity, federated_provider, policies, secret, issued, expires, forget_after)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)";
+
+const KEEP_UNTIL: &str = "
+    UPDATE sessions
+       SET forget_after = $2
+     WHERE id = $1
+       AND forget_after < $2";
+
+const FORGET_SESSIONS: &str = "
+    DELETE FROM sessions
+     WHERE forget_after < $1";
+
+const FORGET_REVOCATIONS: &str = "
+    DELETE FROM revocations
+     WHERE forget_after < $1";
+
+impl Session {
+    fn read(row: &Row) -> Result<Self, Error> {
+        let account: AccountId = row.parse("account_id")?;
+        let principal_id = row.text("principal_id")?;
+        Ok(Self {
+            id: row.parse("id")?,
+            kind: row.parse("kind")?,
+            whose: Whose::read(row.as_str("principal_kind")?, account, principal_id)?,
+            account,
+            access_key: row.opt_parse("access_key_id")?,
+            ancestors: json(row.as_str("ancestors")?)?,
+            name: row.opt_text("session_name")?,
+            tags: json(row.as_str("tags")?)?,
+            transitive_tags: json(row.as_str("transitive_tags")?)?,
+            source_identity: row.opt_text("source_identity")?,
+            federated_provider: row.opt_text("federated_provider")?,
+            policies: row.opt_text("policies")?.as_deref().map(json).transpose()?,
+            secret: row.opt_text("secret")?,
+            issued: Timestamp::from_millis(row.int("issued")?),
+            expires: Timestamp::from_millis(row.int("expires")?),
+        })
+    }
+
+    /// Whether it was revoked, itself or anything that it came from.
+    ///
+    /// Stricter than asking for what is held in hand: a token that a node issued from a revoked session before it heard
+    /// of the revocation is dead too.
+    pub(crate) fn is_revoked(&self, revocations: &Revocations) -> bool {
+        let issued = second(self.issued);
+        let first = self.ancestors.last().map_or(issued, |(_, issued)| *issued);
+        let chain = self
+            .ancestors
+            .iter()
+            .any(|(id, issued)| revocations.kills(Subject::Session(*id), *issued));
+        chain
+            || revocations.kills(Subject::Session(self.id), issued)
+            || revocations.kills(Subject::Principal(self.whose.id()), issued)
+            || self
+                .access_key
+                .as_ref()
+                .is_some_and(|key| revocations.kills(Subject::AccessKey(key.as_str()), first))
+    }
+
+    /// Where its secret stands.
+    pub(crate) fn place(id: &str) -> Place<'_> {
+        Place {
+            table: "sessions",
+            column: "secret",
+            key: id,
+        }
+    }
+
+    fn values(&self, forget_after: Timestamp) -> Result<Vec<Value>, Error> {
+        Ok(vec![
+            self.id.to_string().into(),
+            self.kind.as_str().into(),
+            self.account.as_str().into(),
+            self.whose.kind().into(),
+            self.whose.id().into(),
+            self.access_key.as_ref().map(AccessKeyId::as_str).into(),
+            text(&self.ancestors)?.into(),
+            self.name.as_deref().into(),
+            text(&self.tags)?.into(),
+            text(&self.transitive_tags)?.into(),
+            self.source_identity.as_deref().into(),
+            self.federated_provider.as_deref().into(),
+            self.policies.as_ref().map(text).transpose()?.into(),
+            self.secret.as_deref().into(),
+            self.issued.millis().into(),
+            self.expires.millis().into(),
+            forget_after.millis().into(),
+        ])
+    }
+}
+
+/// What a new role session is to be.
+#[derive(Clone, Debug)]
+pub struct NewSession {
+    /// `AROA…` of the role that is taken.
+    pub role_id: String,
+    /// The taker's name for it.
+    pub name: String,
+    /// How long its credentials are good.
+    pub duration: Duration,
+    /// Tags over those of the role.
+    pub tags: Vec<(String, String)>,
+    /// Keys of the tags that sessions obtained with this one inherit.
+    pub transitive_tags: Vec<String>,
+    /// Who stands behind it, as they said.
+    pub source_identity: Option<String>,
+    /// The ARN of the identity provider that vouched for the taker.
+    pub federated_provider: Option<String>,
+    /// What it may do at most.
+    pub policies: Option<SessionPolicies>,
+}
+
+impl NewSession {
+    /// A session without tags, limits or provenance.
+    pub fn new(role_id: impl Into<String>, name: impl Into<String>, duration: Duration) -> Self {
+        Self {
+            role_id: role_id.into(),
+            name: name.into(),
+            duration,
+            tags: Vec::new(),
+            transitive_tags: Vec::new(),
+            source_identity: None,
+            federated_provider: None,
+            policies: None,
+        }
+    }
+}
+
+/// Temporary credentials and when they end.
+#[derive(Clone, Debug)]
+pub struct Temporary {
+    /// Key, secret and session token.
+    pub credentials: Credentials,
+    /// The first moment in which they are no longer good.
+    pub expires: Timestamp,
+}
+
+impl Iam {
+    /// Makes a session of a role and its credentials. Whether the taker may was decided before.
+    ///
+    /// `taker` is `None` for a machine or somebody whom an identity provider vouches for. Errors: [`Error::NotFound`] when
+    /// the account has no such role.
+    pub async fn start_session(
+        &self,
+        account: &AccountId,
+        taker: Option<&Caller>,
+        new: NewSession,
+    ) -> Result<Temporary, Error> {
+        let whose = Whose::Role(new.role_id.clone());
+        self.holder(account, &whose).await?.ok_or(Error::NotFound {
+            kind: "role",
+            name: new.role_id,
+        })?;
+        let (id, now) = (Id128::new(), self.clock().now());
+        let issued = Timestamp::from_seconds(now.seconds());
+        let (id_text, secret) = (id.to_string(), ids::secret());
+        let sealed = self
+            .vault()
+            .seal(
+                Owner::Account(account),
+                Session::place(&id_text),
+                secret.as_bytes(),
+            )
+            .await?;
+        let session = Session {
+            id,
+            kind: Kind::Role,
+            account: *account,
+            whose,
+            access_key: taker.and_then(|taker| taker.identity().long_term_key().cloned()),
+            ancestors: taker
+                .map(|taker| taker.identity().lineage())
+                .unwrap_or_default(),
+            name: Some(new.name),
+            tags: new.tags,
+            transitive_tags: new.transitive_tags,
+            source_identity: new.source_identity,
+            federated_provider: new.federated_provider,
+            policies: new.policies,
+            secret: Some(sealed),
+            issued,
+            expires: issued.plus(new.duration),
+        };
+        self.insert_session(&session, session.expires.plus(SLACK))
+            .await?;
+        let token = self.sign_session(&session).await?;
+        let credentials = Credentials {
+            access_key_id: session
+                .id
+                .temporary_key_id()
+                .parse()
+                .map_err(|error| Error::damaged("access key id", error))?,
+            secret_access_key: SecretString::from(secret.as_str()),
+            session_token: Some(token),
+        };
+        Ok(Temporary {
+            credentials,
+            expires: session.expires,
+        })
+    }
+
+    /// Revokes a session and everything that was obtained with it, from its next request on.
+    pub async fn revoke_session(&self, session: Id128) -> Result<(), Error> {
+        self.revoke(Subject::Session(session)).await
+    }
+
+    /// Removes the rows of sessions and revocations that nothing can need any more; says how many.
+    pub async fn forget(&self, now: Timestamp) -> Result<u64, Error> {
+        let now: Value = now.millis().into();
+        let gone = self.database().write(move |tx| {
+            let sessions = tx.execute(FORGET_SESSIONS, std::slice::from_ref(&now))?;
+            let revocations = tx.execute(FORGET_REVOCATIONS, std::slice::from_ref(&now))?;
+            Ok::<_, store::Error>(sessions + revocations)
+        });
+        Ok(gone.await?)
+    }
+
+    /// The row that a new bearer token stands on: the caller's session, or one made for the token.
+    ///
+    /// `expires` is the token's end.
+    pub(crate) async fn session_for_token(
+        &self,
+        caller: &Caller,
+        issued: Timestamp,
+        expires: Timestamp,
+    ) -> Result<Id128, Error> {
+        let identity = caller.identity();
+        let forget_after = expires.plus(SLACK);
+        if let Some(session) = &identity.session {
+            let values: [Value; 2] = [session.id.to_string().into(), forget_after.millis().into()];
+            self.database()
+                .write(move |tx| tx.execute(KEEP_UNTIL, &values))
+                .await?;
+            return Ok(session.id);
+        }
+        let session = Session {
+            id: Id128::new(),
+            kind: Kind::Token,
+            account: *caller.account(),
+            whose: match caller.principal() {
+                Principal::User { id, .. } => Whose::User(id.clone()),
+                Principal::Root | Principal::Session { .. } => Whose::Root(*caller.account()),
+            },
+            access_key: identity.long_term_key().cloned(),
+            ancestors: Vec::new(),
+            name: None,
+            tags: Vec::new(),
+            transitive_tags: Vec::new(),
+            source_identity: None,
+            federated_provider: None,
+            policies: None,
+            secret: None,
+            issued,
+            expires,
+        };
+        self.insert_session(&session, forget_after).await?;
+        Ok(session.id)
+    }
+
+    pub(crate) async fn load_session(&self, id: Id128) -> Result<Option<Session>, Error> {
+        let rows = self
+            .database()
+            .rows(BY_ID, vec![id.to_string().into()])
+            .await?;
+        rows.first().map(Session::read).transpose()
+    }
+
+    async fn insert_session(
+        &self,
+        session: &Session,
+        forget_after: Timestamp,
+    ) -> Result<(), Error> {
+        let values = session.values(forget_after)?;
+        self.database()
+            .write(move |tx| tx.execute(INSERT, &values))
+            .await?;
+        Ok(())
+    }
+
+    async fn sign_session(&self, session: &Session) -> Result<SecretString, Error> {
+        let known = self.known().await?;
+        let key = known.sts.signing.ok_or(Error::NoTokenKey)?;
+        let role = if session.kind == Kind::Role {
+            tokens::ROLE_SESSION
+        } else {
+            0
+        };
+        let token = SessionToken {
+            flags: tokens::TEMPORARY | role,
+            key,
+            issued: tokens::seconds(session.issued),
+            expires: tokens::seconds(session.expires),
+            session: session.id,
+        };
+        let text = token.seal(&known.sts.keys).ok_or(Error::NoTokenKey)?;
+        Ok(SecretString::from(text.as_str()))
+    }
+}
+
+/// The second of a time as revocations count it; nothing here is older than 1970.
+pub(crate) fn second(time: Timestamp) -> u64 {
+    u64::try_from(time.seconds()).unwrap_or(0)
+}
+
+fn json<'t, T: Deserialize<'t>>(text: &'t str) -> Result<T, Error> {
+    serde_json::from_str(text).map_err(|error| Error::damaged("session", error))
+}
+
+fn text(value: &impl Serialize) -> Result<String, Error> {
+    serde_json::to_string(value).map_err(|error| Error::damaged("session", error))
+}
