@@ -46,10 +46,6 @@ use crate::shelf::Shelf;
 pub use aws::Timestamp;
 pub use store::{ByteStream, Digests};
 
-/// What the shelf and the wire call these things; formats see them here.
-pub use aws::Timestamp;
-pub use store::{ByteStream, Digests};
-
 pub use action::{Action, Scope};
 pub use asset::{Asset, AssetRecord};
 pub use domain::{Domain, DomainAt, DomainFigures};

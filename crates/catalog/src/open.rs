@@ -213,12 +213,6 @@ impl OpenRepository {
             .map(drop)
     }
 
-    /// `PublishPackageVersion` on the package. Called by [`OpenRepository::publish`]; a format calls it itself before it
-    /// takes something that belongs to a file and is not one (Maven's checksums).
-    pub async fn may_publish(&self, _package: &PackageId) -> Result<()> {
-        todo!()
-    }
-
     /// `PutPackageMetadata` on the package. Called by [`OpenRepository::settle`].
     pub async fn may_put_metadata(&self, package: &PackageId) -> Result<()> {
         self.permit(Action::PutPackageMetadata, package)
@@ -299,15 +293,6 @@ impl OpenRepository {
         Ok(None)
     }
 
-    /// One version with its files, in whatever state, as the first repository on the way that has it records it. `None`
-    /// when none has. Registries are not asked and nothing is retained: what only they have is found file by file.
-    pub async fn recorded(
-        &self,
-        _id: &VersionId,
-    ) -> Result<Option<(VersionRecord, Vec<crate::asset::AssetRecord>)>> {
-        todo!()
-    }
-
     /// Opens a file, wherever on the way it is: here, in an upstream, in a registry (then it is fetched once, verified,
     /// kept, and streamed to the caller meanwhile).
     ///
@@ -371,12 +356,6 @@ impl OpenRepository {
             notes.extend(self.notes_of(&repository, prefix).await?);
         }
         Ok(notes)
-    }
-
-    /// The same for this repository and all its upstream repositories, nearest first: what they know together (Maven's
-    /// plugin prefixes). Of two notes under one key the nearer counts; both are in the answer.
-    pub async fn notes_on_the_way(&self, _prefix: &str) -> Result<Vec<Note>> {
-        todo!()
     }
 
     /// Notes something; `None` forgets it. It is dropped after `keep_for`, if given. Needs no permission of its own: the

@@ -37,7 +37,12 @@ pub(crate) enum Command {
 #[derive(Debug, Args)]
 pub(crate) struct Data {
     /// Data directory of the server
-    #[arg(long, value_name = "DIR", env = "PACKHOUSE_DATA", default_value = "./packhouse-data")]
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "PACKHOUSE_DATA",
+        default_value = "./packhouse-data"
+    )]
     pub(crate) data: PathBuf,
 }
 

@@ -12,10 +12,10 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
-use aws::{AccountId, Region, SecretString};
+use aws::{AccountId, Region};
 use catalog::ConnectionName;
 use ipnet::IpNet;
-use store::DatabaseAddress;
+use store::{BlobSettings, BlobsAddress, DatabaseAddress};
 use tracing_subscriber::EnvFilter;
 use url::Url;
 
@@ -33,7 +33,8 @@ pub(crate) struct Config {
     pub(crate) account_id: AccountId,
     pub(crate) region: Region,
     pub(crate) database: DatabaseAddress,
-    pub(crate) blobs: BlobsAt,
+    pub(crate) blobs: BlobsAddress,
+    pub(crate) blob_settings: BlobSettings,
     pub(crate) upstreams: BTreeMap<ConnectionName, Url>,
     pub(crate) master_key_file: PathBuf,
     pub(crate) strict_root: bool,
@@ -41,18 +42,6 @@ pub(crate) struct Config {
     pub(crate) log_level: String,
     pub(crate) drain: Duration,
     pub(crate) limits: Limits,
-}
-
-/// Where bytes are kept, and how a bucket is reached.
-#[derive(Debug, Clone)]
-pub(crate) struct BlobsAt {
-    /// `file:PATH` or `s3://BUCKET/PREFIX`.
-    pub(crate) location: String,
-    pub(crate) endpoint: Option<Url>,
-    pub(crate) region: Option<String>,
-    pub(crate) path_style: bool,
-    pub(crate) access_key_id: Option<String>,
-    pub(crate) secret_access_key: Option<SecretString>,
 }
 
 /// How many and how large things may be.
@@ -63,6 +52,19 @@ pub(crate) struct Limits {
     pub(crate) assets_per_version: u32,
     pub(crate) domains_per_account: u32,
     pub(crate) repositories_per_domain: u32,
+}
+
+impl Limits {
+    /// Those that the catalog keeps; AWS lets nobody change the others.
+    pub(crate) fn of_catalog(&self) -> catalog::Limits {
+        catalog::Limits {
+            asset_size_bytes: self.asset_size_bytes,
+            assets_per_version: self.assets_per_version,
+            domains_per_account: self.domains_per_account,
+            repositories_per_domain: self.repositories_per_domain,
+            ..catalog::Limits::default()
+        }
+    }
 }
 
 /// Form of the log.
@@ -119,7 +121,10 @@ pub(crate) struct Sources {
 
 impl Sources {
     /// Reads the file and what was detected; `environment` is all variables of the process.
-    pub(crate) fn read(flags: Flags, environment: impl IntoIterator<Item = (String, String)>) -> Self {
+    pub(crate) fn read(
+        flags: Flags,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Self {
         let mut mistakes = Vec::new();
         let mut said = Raw::from_environment(environment).under(flags.into_raw());
         said.rename_upstreams(connection_spelled);
@@ -165,6 +170,13 @@ impl Sources {
         }
     }
 
+    /// Where a setting's value comes from.
+    pub(crate) fn origin(&self, name: &str) -> Origin {
+        self.raw
+            .get(name)
+            .map_or(Origin::Default, |written| written.origin.clone())
+    }
+
     /// Every setting as it stands, mistaken or not; secrets hidden.
     pub(crate) fn rows(&self) -> Vec<Row> {
         let data = data(&self.raw, &Raw::default());
@@ -178,15 +190,22 @@ impl Sources {
                 });
             };
             match setting.form {
-                Form::List => self.raw.all(setting.name).iter().for_each(|one| row(one.text.clone(), &one.origin)),
-                Form::Upstreams => self
+                Form::List => self
                     .raw
-                    .upstreams()
+                    .all(setting.name)
                     .iter()
-                    .for_each(|(name, one)| row(format!("{name}={}", without_password(&one.text)), &one.origin)),
+                    .for_each(|one| row(one.text.clone(), &one.origin)),
+                Form::Upstreams => self.raw.upstreams().iter().for_each(|(name, one)| {
+                    row(
+                        format!("{name}={}", without_password(&one.text)),
+                        &one.origin,
+                    )
+                }),
                 Form::Secret if self.raw.get(setting.name).is_none() => {}
                 Form::Secret | Form::Text | Form::Switch => match self.raw.get(setting.name) {
-                    Some(one) if setting.form == Form::Secret => row("(hidden)".to_owned(), &one.origin),
+                    Some(one) if setting.form == Form::Secret => {
+                        row("(hidden)".to_owned(), &one.origin)
+                    }
                     Some(one) => row(without_password(&one.text), &one.origin),
                     None => row(default(setting, &data), &Origin::Default),
                 },
@@ -219,7 +238,9 @@ fn default(setting: &Setting, data: &Path) -> String {
 
 /// The connection that the environment spells `MAVEN_CENTRAL`: `public:maven-central`.
 fn connection_spelled(variable: &str) -> Option<String> {
-    let spelled = variable.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
+    let spelled = variable
+        .bytes()
+        .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
     let name = variable.to_ascii_lowercase().replace('_', "-");
     let name = name.strip_prefix("public-").unwrap_or(&name);
     spelled.then(|| format!("public:{name}"))
@@ -232,7 +253,10 @@ pub(crate) fn without_password(text: &str) -> String {
     };
     let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
     let Some((user, host)) = authority.rsplit_once('@') else {
-        return text.split_once("password=").map_or(text, |(before, _)| before).to_owned();
+        return text
+            .split_once("password=")
+            .map_or(text, |(before, _)| before)
+            .to_owned();
     };
     let user = user.split(':').next().unwrap_or_default();
     let path = path.split_once('?').map_or(path, |(path, _)| path);
@@ -267,7 +291,8 @@ impl Reader<'_> {
             account_id: self.value("account-id"),
             region: self.value("region"),
             database: self.parsed("database", &default(Setting::named("database"), &data)),
-            blobs: self.blobs(&data),
+            blobs: self.parsed("blobs", &default(Setting::named("blobs"), &data)),
+            blob_settings: self.blob_settings(),
             upstreams: self.upstreams(),
             master_key_file: PathBuf::from(self.text_or("master-key-file", &data)),
             strict_root: self.value("auth-strict-root"),
@@ -286,13 +311,16 @@ impl Reader<'_> {
     }
 
     fn origin(&self, name: &str) -> Origin {
-        self.raw.get(name).map_or(Origin::Default, |written| written.origin.clone())
+        self.raw
+            .get(name)
+            .map_or(Origin::Default, |written| written.origin.clone())
     }
 
     fn wrong(&mut self, name: &str, text: &str, why: &dyn Display) {
         let origin = self.origin(name);
         let shown = without_password(text);
-        self.mistakes.push(format!("`{name}` ({origin}) is `{shown}`: {why}"));
+        self.mistakes
+            .push(format!("`{name}` ({origin}) is `{shown}`: {why}"));
     }
 
     fn text(&self, name: &str) -> String {
@@ -319,22 +347,19 @@ impl Reader<'_> {
         }
         match default.parse() {
             Ok(value) => value,
-            Err(_) => unreachable!("the default of `{name}` is in the list of settings, and a test parses them all"),
+            Err(_) => unreachable!(
+                "the default of `{name}` is in the list of settings, and a test parses them all"
+            ),
         }
     }
 
-    /// The value of a setting that may be absent.
-    fn optional<T: FromStr<Err: Display>>(&mut self, name: &str) -> Option<T> {
-        let text = self.raw.get(name)?.text.clone();
-        text.parse().map_err(|error| self.wrong(name, &text, &error)).ok()
-    }
-
     fn web_address(&mut self, name: &str) -> Option<Url> {
-        let url: Url = self.optional(name)?;
-        match web_address(&url) {
-            Ok(()) => Some(url),
+        let text = self.raw.get(name)?.text.clone();
+        let url = text.parse::<Url>().map_err(|error| error.to_string());
+        match url.and_then(|url| web_address(&url).map(|()| url).map_err(str::to_owned)) {
+            Ok(url) => Some(url),
             Err(why) => {
-                self.wrong(name, url.as_str(), &why);
+                self.wrong(name, &text, &why);
                 None
             }
         }
@@ -342,8 +367,16 @@ impl Reader<'_> {
 
     fn public_url(&mut self) -> Option<String> {
         let url = self.web_address("public-url")?;
-        if url.query().is_some() || url.fragment().is_some() || !url.username().is_empty() || url.path() != "/" {
-            self.wrong("public-url", url.as_str(), &"it is a scheme, a host and perhaps a port, nothing else");
+        if url.query().is_some()
+            || url.fragment().is_some()
+            || !url.username().is_empty()
+            || url.path() != "/"
+        {
+            self.wrong(
+                "public-url",
+                url.as_str(),
+                &"it is a scheme, a host and perhaps a port, nothing else",
+            );
         }
         Some(url.as_str().trim_end_matches('/').to_owned())
     }
@@ -363,26 +396,25 @@ impl Reader<'_> {
         networks
     }
 
-    fn blobs(&mut self, data: &Path) -> BlobsAt {
-        let location = self.text_or("blobs", data);
-        let known = ["file:", "s3://"].iter().find_map(|scheme| location.strip_prefix(scheme));
-        if known.is_none_or(str::is_empty) {
-            self.wrong("blobs", &location, &"it is `file:PATH` or `s3://BUCKET/PREFIX`");
-        }
-        let access_key_id: Option<String> = self.optional("blobs-access-key-id");
-        let secret_access_key = self.raw.get("blobs-secret-access-key").map(|written| SecretString::from(written.text.as_str()));
+    fn blob_settings(&mut self) -> BlobSettings {
+        let text = |name| self.raw.get(name).map(|written| written.text.clone());
+        let (access_key_id, secret_access_key) =
+            (text("blobs-access-key-id"), text("blobs-secret-access-key"));
+        let region = text("blobs-region");
         if access_key_id.is_some() != secret_access_key.is_some() {
             self.mistakes.push(
                 "`blobs-access-key-id` and `blobs-secret-access-key` belong together, and only one of them is set".to_owned(),
             );
         }
-        BlobsAt {
-            location,
-            endpoint: self.web_address("blobs-endpoint"),
-            region: self.optional("blobs-region"),
-            path_style: self.value("blobs-path-style"),
+        BlobSettings {
+            endpoint: self
+                .web_address("blobs-endpoint")
+                .map(|url| url.as_str().trim_end_matches('/').to_owned()),
+            region,
+            path_style: Some(self.value("blobs-path-style")),
             access_key_id,
             secret_access_key,
+            memory_bytes: self.value("blobs-memory-bytes"),
         }
     }
 
@@ -410,7 +442,9 @@ fn upstream(name: &str, address: &str) -> Result<(ConnectionName, Url), String> 
         connections().for_each(|name| _ = write!(known, " {name}"));
         return Err(format!("there is no such connection; there are{known}"));
     }
-    let url: Url = address.parse().map_err(|error| format!("not an address: {error}"))?;
+    let url: Url = address
+        .parse()
+        .map_err(|error| format!("not an address: {error}"))?;
     web_address(&url).map_err(str::to_owned)?;
     let name = name.parse().map_err(|error| format!("{error}"))?;
     Ok((name, url))
@@ -418,7 +452,10 @@ fn upstream(name: &str, address: &str) -> Result<(ConnectionName, Url), String> 
 
 /// Names of all connections that there can be: the formats' own.
 pub(crate) fn connections() -> impl Iterator<Item = &'static str> {
-    formats::ALL.iter().flat_map(|format| format.connections()).map(|connection| connection.name)
+    formats::ALL
+        .iter()
+        .flat_map(|format| format.connections())
+        .map(|connection| connection.name)
 }
 
 fn web_address(url: &Url) -> Result<(), &'static str> {

@@ -13,7 +13,7 @@ pub(crate) fn run(arguments: &cli::Env) -> anyhow::Result<()> {
     let files = Files::new(&arguments.server.data);
     let endpoint = files.endpoint()?;
     let path = match &arguments.account_id {
-        Some(account) => files.account_credentials(account),
+        Some(account) => files.account_credentials(account.as_str()),
         None if arguments.root => files.root_credentials(),
         None => files.admin_credentials(),
     };
@@ -32,7 +32,9 @@ fn exports(endpoint: &Endpoint, key: &Key, services: bool) -> String {
         _ = writeln!(text, "export {name}={}", quoted(value));
     };
     if services {
-        SERVICES.iter().for_each(|service| export(&format!("AWS_ENDPOINT_URL_{service}"), url));
+        SERVICES
+            .iter()
+            .for_each(|service| export(&format!("AWS_ENDPOINT_URL_{service}"), url));
     } else {
         export("AWS_ENDPOINT_URL", url);
     }
@@ -79,7 +81,9 @@ mod tests {
              unset AWS_SESSION_TOKEN\n"
         );
         let services = exports(&endpoint, &key, true);
-        assert!(services.starts_with("export AWS_ENDPOINT_URL_CODEARTIFACT=http://127.0.0.1:7070\n"));
+        assert!(
+            services.starts_with("export AWS_ENDPOINT_URL_CODEARTIFACT=http://127.0.0.1:7070\n")
+        );
         assert!(!services.contains("AWS_ENDPOINT_URL="));
     }
 }

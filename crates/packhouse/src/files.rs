@@ -14,7 +14,7 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail, ensure};
-use aws::{AccountId, SecretString};
+use aws::SecretString;
 
 /// The files of one data directory.
 #[derive(Debug, Clone)]
@@ -46,7 +46,10 @@ impl Files {
 
     /// Makes the directory, for its owner alone, if it is not there.
     pub(crate) fn make_directory(&self) -> io::Result<()> {
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.directory)
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&self.directory)
     }
 
     pub(crate) fn root_credentials(&self) -> PathBuf {
@@ -57,8 +60,8 @@ impl Files {
         self.directory.join("admin-credentials")
     }
 
-    /// Of a further account: the key of its `admin`.
-    pub(crate) fn account_credentials(&self, account: &AccountId) -> PathBuf {
+    /// Of a further account: the key of its `admin`; with `-root` after the account, that of its root.
+    pub(crate) fn account_credentials(&self, account: &str) -> PathBuf {
         self.directory.join(format!("credentials-{account}"))
     }
 
@@ -73,7 +76,10 @@ impl Files {
     /// Says where the server listens and how it is reached.
     pub(crate) fn write_endpoint(&self, address: &str, endpoint: &Endpoint) -> io::Result<()> {
         let Endpoint { url, region } = endpoint;
-        replace(&self.aws_config(), &format!("[default]\nendpoint_url = {url}\nregion = {region}\n"))?;
+        replace(
+            &self.aws_config(),
+            &format!("[default]\nendpoint_url = {url}\nregion = {region}\n"),
+        )?;
         replace(&self.address(), &format!("{address}\n"))
     }
 
@@ -88,7 +94,8 @@ impl Files {
                 path.display()
             )
         })?;
-        let value = |key| entry(&text, key).with_context(|| format!("`{}` has no `{key}`", path.display()));
+        let value =
+            |key| entry(&text, key).with_context(|| format!("`{}` has no `{key}`", path.display()));
         Ok(Endpoint {
             url: value("endpoint_url")?.to_owned(),
             region: value("region")?.to_owned(),
@@ -98,9 +105,15 @@ impl Files {
 
 /// Makes a credentials file, 0600, on the disk before this returns. Never overwrites one.
 pub(crate) fn write_credentials(path: &Path, key: &Key) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)?;
     let (id, secret) = (&key.id, key.secret.expose());
-    let text = SecretString::new(format!("[default]\naws_access_key_id = {id}\naws_secret_access_key = {secret}\n"));
+    let text = SecretString::new(format!(
+        "[default]\naws_access_key_id = {id}\naws_secret_access_key = {secret}\n"
+    ));
     file.write_all(text.expose().as_bytes())?;
     file.sync_all()
 }
@@ -110,16 +123,28 @@ pub(crate) fn read_credentials(path: &Path) -> anyhow::Result<Key> {
     let shown = path.display();
     let mut file = File::open(path).with_context(|| format!("cannot read `{shown}`"))?;
     // Asked of the open file, so that it cannot be another one by now.
-    let mode = file.metadata().with_context(|| format!("cannot look at `{shown}`"))?.permissions().mode() & 0o7777;
+    let mode = file
+        .metadata()
+        .with_context(|| format!("cannot look at `{shown}`"))?
+        .permissions()
+        .mode()
+        & 0o7777;
     if mode & 0o077 != 0 {
-        bail!("`{shown}` has mode {mode:04o}, which lets others than its owner in\nhint: chmod 0600 {shown}");
+        bail!(
+            "`{shown}` has mode {mode:04o}, which lets others than its owner in\nhint: chmod 0600 {shown}"
+        );
     }
     let mut text = String::new();
-    file.read_to_string(&mut text).with_context(|| format!("cannot read `{shown}`"))?;
+    file.read_to_string(&mut text)
+        .with_context(|| format!("cannot read `{shown}`"))?;
     let text = SecretString::new(text);
-    let value = |key| entry(text.expose(), key).with_context(|| format!("`{shown}` has no `{key}`"));
+    let value =
+        |key| entry(text.expose(), key).with_context(|| format!("`{shown}` has no `{key}`"));
     let id = value("aws_access_key_id")?.to_owned();
-    ensure!(id.bytes().all(|b| b.is_ascii_alphanumeric()), "`{shown}` has an access key id that is none");
+    ensure!(
+        id.bytes().all(|b| b.is_ascii_alphanumeric()),
+        "`{shown}` has an access key id that is none"
+    );
     Ok(Key {
         id,
         secret: value("aws_secret_access_key")?.into(),
@@ -157,7 +182,10 @@ mod tests {
         write_credentials(&path, &key).unwrap();
         let read = read_credentials(&path).unwrap();
         assert_eq!((read.id, read.secret), (key.id.clone(), key.secret.clone()));
-        assert_eq!(write_credentials(&path, &key).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(
+            write_credentials(&path, &key).unwrap_err().kind(),
+            io::ErrorKind::AlreadyExists
+        );
     }
 
     #[test]
@@ -188,6 +216,9 @@ mod tests {
         };
         files.write_endpoint("127.0.0.1:1", &endpoint).unwrap();
         assert_eq!(files.endpoint().unwrap(), endpoint);
-        assert_eq!(fs::read_to_string(files.address()).unwrap(), "127.0.0.1:1\n");
+        assert_eq!(
+            fs::read_to_string(files.address()).unwrap(),
+            "127.0.0.1:1\n"
+        );
     }
 }

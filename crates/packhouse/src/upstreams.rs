@@ -60,7 +60,9 @@ struct Asked {
 }
 
 pub(crate) fn run(arguments: &cli::Detect) -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     let asked = runtime.block_on(ask(&Machine::this()));
     let mut out = io::stdout().lock();
     for one in &asked {
@@ -68,9 +70,12 @@ pub(crate) fn run(arguments: &cli::Detect) -> anyhow::Result<()> {
     }
     if arguments.write {
         let files = Files::new(&arguments.server.data);
-        files.make_directory().with_context(|| format!("cannot make `{}`", arguments.server.data.display()))?;
+        files
+            .make_directory()
+            .with_context(|| format!("cannot make `{}`", arguments.server.data.display()))?;
         let path = arguments.server.data.join(DETECTED);
-        write(&path, &document(&asked)).with_context(|| format!("cannot write `{}`", path.display()))?;
+        write(&path, &document(&asked))
+            .with_context(|| format!("cannot write `{}`", path.display()))?;
         writeln!(out, "written to {}", path.display())?;
     }
     Ok(())
@@ -111,12 +116,16 @@ fn checked(answer: Answer) -> Answer {
         Ok(url) if !matches!(url.scheme(), "http" | "https") => {
             Answer::Nothing(format!("{place} has an address that is not of the web"))
         }
-        Ok(url) if is_ours(&url) => Answer::Nothing(format!("{place} points at a Packhouse or CodeArtifact repository")),
+        Ok(url) if is_ours(&url) => Answer::Nothing(format!(
+            "{place} points at a Packhouse or CodeArtifact repository"
+        )),
         Ok(url) => Answer::Found {
             address: url.into(),
             place,
         },
-        Err(error) => Answer::Nothing(format!("{place} has an address that does not read: {error}")),
+        Err(error) => Answer::Nothing(format!(
+            "{place} has an address that does not read: {error}"
+        )),
     }
 }
 
@@ -129,14 +138,19 @@ fn is_ours(url: &Url) -> bool {
     let mut segments = url.path_segments().into_iter().flatten();
     let here = segments.next() == Some("d") && segments.next().is_some_and(owned);
     let host = url.host_str().unwrap_or_default();
-    here || host.split_once(".d.").is_some_and(|(first, _)| owned(first))
+    here || host
+        .split_once(".d.")
+        .is_some_and(|(first, _)| owned(first))
 }
 
 fn line(asked: &Asked) -> String {
     match &asked.answer {
         Answer::Found { address, place } => {
             let address = without_password(address);
-            format!("{}: found {} = {address} ({place})", asked.client, asked.connection)
+            format!(
+                "{}: found {} = {address} ({place})",
+                asked.client, asked.connection
+            )
         }
         Answer::Nothing(why) => format!("{}: not found ({why})", asked.client),
     }
@@ -144,13 +158,18 @@ fn line(asked: &Asked) -> String {
 
 /// The file, in the form that [`crate::config`] reads.
 fn document(asked: &[Asked]) -> String {
-    let mut text = String::from("# Written by `packhouse upstreams detect --write`.\n\n[upstreams]\n");
+    let mut text =
+        String::from("# Written by `packhouse upstreams detect --write`.\n\n[upstreams]\n");
     for one in asked {
         if let Answer::Found { address, place } = &one.answer {
             let address = toml::Value::from(address.as_str());
             // A comment ends with its line, whatever stands in a path. Writing to a string cannot fail.
             let place = place.replace(['\n', '\r'], " ");
-            _ = write!(text, "# {}: {place}\n\"{}\" = {address}\n", one.client, one.connection);
+            _ = write!(
+                text,
+                "# {}: {place}\n\"{}\" = {address}\n",
+                one.client, one.connection
+            );
         }
     }
     text
@@ -163,7 +182,11 @@ fn write(path: &Path, text: &str) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&new)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()?;
     std::fs::rename(&new, path)

@@ -209,3 +209,17 @@ impl Remote {
         todo!()
     }
 }
+
+impl Default for RemoteSettings {
+    fn default() -> Self {
+        Self {
+            addresses: BTreeMap::new(),
+            connect_timeout: Duration::from_secs(3),
+            first_byte_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(30),
+            whole_timeout: Duration::from_mins(10),
+            refresh_budget: Duration::from_secs(3),
+            back_off: Duration::from_secs(30),
+        }
+    }
+}

@@ -85,7 +85,9 @@ fn flag(setting: &'static Setting) -> Option<Arg> {
         Form::Secret => None,
         Form::Switch => Some(arg.action(ArgAction::SetTrue)),
         Form::Text => Some(arg.value_name(setting.value).action(ArgAction::Set)),
-        Form::List | Form::Upstreams => Some(arg.value_name(setting.value).action(ArgAction::Append)),
+        Form::List | Form::Upstreams => {
+            Some(arg.value_name(setting.value).action(ArgAction::Append))
+        }
     }
 }
 
@@ -101,10 +103,16 @@ impl clap::FromArgMatches for Flags {
             let origin = Origin::Flag(setting.name);
             match setting.form {
                 Form::Secret => {}
-                Form::Switch if matches.get_flag(setting.name) => self.0.set(setting.name, "true".to_owned(), origin),
+                Form::Switch if matches.get_flag(setting.name) => {
+                    self.0.set(setting.name, "true".to_owned(), origin)
+                }
                 Form::Switch => {}
                 Form::Text | Form::List | Form::Upstreams => {
-                    for text in matches.get_many::<String>(setting.name).into_iter().flatten() {
+                    for text in matches
+                        .get_many::<String>(setting.name)
+                        .into_iter()
+                        .flatten()
+                    {
                         self.0.add(setting, text, &origin);
                     }
                 }
@@ -121,14 +129,20 @@ impl Raw {
         for (variable, text) in variables {
             let origin = Origin::Environment(variable.clone());
             if let Some(name) = variable.strip_prefix("PACKHOUSE_UPSTREAM_") {
-                raw.upstreams.insert(name.to_owned(), Written { text, origin });
+                raw.upstreams
+                    .insert(name.to_owned(), Written { text, origin });
                 continue;
             }
-            let known = SETTINGS.iter().find(|setting| setting.variable() == variable);
+            let known = SETTINGS
+                .iter()
+                .find(|setting| setting.variable() == variable);
             match known {
                 None => {}
                 Some(setting) if matches!(setting.form, Form::List | Form::Upstreams) => {
-                    let entries = text.split(',').map(str::trim).filter(|entry| !entry.is_empty());
+                    let entries = text
+                        .split(',')
+                        .map(str::trim)
+                        .filter(|entry| !entry.is_empty());
                     entries.for_each(|entry| raw.add(setting, entry, &origin));
                 }
                 Some(setting) => raw.set(setting.name, text, origin),
@@ -154,7 +168,9 @@ impl Raw {
             Ok(table) => raw.add_table("", &table, path, &origin, &mut mistakes),
             Err(error) => {
                 let what = error.message();
-                let line = error.span().map_or(1, |span| text[..span.start].lines().count().max(1));
+                let line = error
+                    .span()
+                    .map_or(1, |span| text[..span.start].lines().count().max(1));
                 mistakes.push(format!("file `{}`, line {line}: {what}", path.display()));
             }
         }
@@ -174,11 +190,16 @@ impl Raw {
             let setting = SETTINGS.iter().find(|setting| setting.key() == key);
             let here = path.display();
             match (setting, value) {
-                (Some(setting), toml::Value::Table(addresses)) if setting.form == Form::Upstreams => {
+                (Some(setting), toml::Value::Table(addresses))
+                    if setting.form == Form::Upstreams =>
+                {
                     for (name, address) in addresses {
                         match address.as_str() {
-                            Some(address) => self.add(setting, &format!("{name}={address}"), origin),
-                            None => mistakes.push(format!("`{key}.\"{name}\"` in file `{here}` is not text")),
+                            Some(address) => {
+                                self.add(setting, &format!("{name}={address}"), origin)
+                            }
+                            None => mistakes
+                                .push(format!("`{key}.\"{name}\"` in file `{here}` is not text")),
                         }
                     }
                 }
@@ -186,16 +207,24 @@ impl Raw {
                     for entry in entries {
                         match entry.as_str() {
                             Some(entry) => self.add(setting, entry, origin),
-                            None => mistakes.push(format!("`{key}` in file `{here}` has an entry that is not text")),
+                            None => mistakes.push(format!(
+                                "`{key}` in file `{here}` has an entry that is not text"
+                            )),
                         }
                     }
                 }
                 (Some(setting), toml::Value::String(text)) if setting.form != Form::Upstreams => {
                     self.add(setting, text, origin);
                 }
-                (Some(setting), toml::Value::Integer(number)) => self.add(setting, &number.to_string(), origin),
-                (Some(setting), toml::Value::Boolean(on)) => self.add(setting, &on.to_string(), origin),
-                (Some(_), _) => mistakes.push(format!("`{key}` in file `{here}` is not of a kind that it could be")),
+                (Some(setting), toml::Value::Integer(number)) => {
+                    self.add(setting, &number.to_string(), origin)
+                }
+                (Some(setting), toml::Value::Boolean(on)) => {
+                    self.add(setting, &on.to_string(), origin)
+                }
+                (Some(_), _) => mistakes.push(format!(
+                    "`{key}` in file `{here}` is not of a kind that it could be"
+                )),
                 (None, toml::Value::Table(inner)) if prefix.is_empty() => {
                     self.add_table(&format!("{key}."), inner, path, origin, mistakes);
                 }
@@ -219,7 +248,9 @@ impl Raw {
                 self.upstreams.insert(name.to_owned(), written);
             }
             Form::List => self.values.entry(setting.name).or_default().push(written),
-            Form::Text | Form::Switch | Form::Secret => self.set(setting.name, written.text, written.origin),
+            Form::Text | Form::Switch | Form::Secret => {
+                self.set(setting.name, written.text, written.origin)
+            }
         }
     }
 
@@ -255,7 +286,8 @@ impl Raw {
     pub(crate) fn rename_upstreams(&mut self, rename: impl Fn(&str) -> Option<String>) {
         let old = std::mem::take(&mut self.upstreams);
         for (name, written) in old {
-            self.upstreams.insert(rename(&name).unwrap_or(name), written);
+            self.upstreams
+                .insert(rename(&name).unwrap_or(name), written);
         }
     }
 }

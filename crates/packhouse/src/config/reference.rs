@@ -16,10 +16,14 @@ pub(crate) fn page() -> String {
             Form::Secret => "not a flag, since other users of a machine can read those".to_owned(),
             Form::Switch => format!("`--{}`", setting.name),
             Form::Text => format!("`--{} {}`", setting.name, setting.value),
-            Form::List | Form::Upstreams => format!("`--{} {}`, repeatable", setting.name, setting.value),
+            Form::List | Form::Upstreams => {
+                format!("`--{} {}`, repeatable", setting.name, setting.value)
+            }
         };
         let variable = match setting.form {
-            Form::Upstreams => "`PACKHOUSE_UPSTREAM_NAME`, like `PACKHOUSE_UPSTREAM_MAVEN_CENTRAL`".to_owned(),
+            Form::Upstreams => {
+                "`PACKHOUSE_UPSTREAM_NAME`, like `PACKHOUSE_UPSTREAM_MAVEN_CENTRAL`".to_owned()
+            }
             Form::List => format!("`{}`, separated by commas", setting.variable()),
             _ => format!("`{}`", setting.variable()),
         };

@@ -44,7 +44,11 @@ impl Setting {
             if self.name == table {
                 return format!("{table}.location");
             }
-            if let Some(key) = self.name.strip_prefix(table).and_then(|rest| rest.strip_prefix('-')) {
+            if let Some(key) = self
+                .name
+                .strip_prefix(table)
+                .and_then(|rest| rest.strip_prefix('-'))
+            {
                 return format!("{table}.{key}");
             }
         }
@@ -108,12 +112,14 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "Address of the bucket's server. Without it `AWS_ENDPOINT_URL_S3`, else the region's own. `AWS_ENDPOINT_URL` is not looked at: users of this server have it pointing at this server."),
     setting("blobs-region", "REGION", "", Text,
         "Region of the bucket. Without it the ordinary AWS sources are asked."),
-    setting("blobs-path-style", "", "false", Switch,
-        "Puts the bucket's name into the path instead of the host name, as most servers other than AWS want it."),
+    setting("blobs-path-style", "BOOL", "true", Text,
+        "Whether the bucket's name stands in the path (`true`) or in the host name (`false`)."),
     setting("blobs-access-key-id", "KEY", "", Text,
         "Access key of the bucket. Without it the ordinary AWS credential sources are asked."),
     setting("blobs-secret-access-key", "SECRET", "", Secret,
         "Secret of that access key."),
+    setting("blobs-memory-bytes", "BYTES", "67108864", Text,
+        "How much memory may hold the bytes of small assets."),
     setting("upstream", "public:NAME=URL", "", Upstreams,
         "Address of the public registry behind an external connection. `packhouse upstreams detect --write` finds those that this machine's own clients use."),
     setting("master-key-file", "FILE", "", Text,
@@ -151,7 +157,12 @@ mod tests {
         assert_eq!(names.len(), SETTINGS.len());
         assert_eq!(keys.len(), SETTINGS.len());
         for setting in SETTINGS {
-            assert_eq!(setting.value.is_empty(), setting.form == Switch, "{}", setting.name);
+            assert_eq!(
+                setting.value.is_empty(),
+                setting.form == Switch,
+                "{}",
+                setting.name
+            );
             assert!(setting.about.ends_with('.'), "{}", setting.name);
         }
     }
@@ -160,13 +171,24 @@ mod tests {
     fn the_blobs_settings_stand_in_a_table() {
         for (name, variable, key) in [
             ("blobs", "PACKHOUSE_BLOBS", "blobs.location"),
-            ("blobs-endpoint", "PACKHOUSE_BLOBS_ENDPOINT", "blobs.endpoint"),
-            ("limit-connections", "PACKHOUSE_LIMIT_CONNECTIONS", "limit.connections"),
+            (
+                "blobs-endpoint",
+                "PACKHOUSE_BLOBS_ENDPOINT",
+                "blobs.endpoint",
+            ),
+            (
+                "limit-connections",
+                "PACKHOUSE_LIMIT_CONNECTIONS",
+                "limit.connections",
+            ),
             ("upstream", "PACKHOUSE_UPSTREAM", "upstreams"),
             ("public-url", "PACKHOUSE_PUBLIC_URL", "public-url"),
         ] {
             let setting = Setting::named(name);
-            assert_eq!((setting.variable().as_str(), setting.key().as_str()), (variable, key));
+            assert_eq!(
+                (setting.variable().as_str(), setting.key().as_str()),
+                (variable, key)
+            );
         }
     }
 }

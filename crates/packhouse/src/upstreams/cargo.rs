@@ -6,7 +6,9 @@ use super::Answer;
 use super::machine::Machine;
 
 pub(super) async fn ask(machine: &Machine) -> Answer {
-    let home = machine.variable("CARGO_HOME").map_or_else(|| machine.home().join(".cargo"), PathBuf::from);
+    let home = machine
+        .variable("CARGO_HOME")
+        .map_or_else(|| machine.home().join(".cargo"), PathBuf::from);
     for name in ["config.toml", "config"] {
         let path = home.join(name);
         if let Some(text) = machine.read(&path).await
@@ -19,7 +21,9 @@ pub(super) async fn ask(machine: &Machine) -> Answer {
             };
         }
     }
-    Answer::nothing("no source replacement in cargo's settings, and cargo does not print its default")
+    Answer::nothing(
+        "no source replacement in cargo's settings, and cargo does not print its default",
+    )
 }
 
 /// The index that stands in for the public registry, through as many replacements as there are.

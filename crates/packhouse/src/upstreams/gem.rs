@@ -8,7 +8,11 @@ pub(super) async fn ask(machine: &Machine) -> Answer {
         Ok(text) => text,
         Err(why) => return Answer::nothing(why),
     };
-    match text.lines().map(str::trim).find(|line| line.starts_with("http")) {
+    match text
+        .lines()
+        .map(str::trim)
+        .find(|line| line.starts_with("http"))
+    {
         Some(address) => Answer::found(address, "`gem sources`"),
         None => Answer::nothing("`gem sources` names none"),
     }

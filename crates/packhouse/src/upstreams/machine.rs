@@ -24,7 +24,9 @@ impl Machine {
     }
 
     pub(super) fn new(variables: BTreeMap<String, String>) -> Self {
-        let home = variables.get("HOME").map_or_else(PathBuf::new, PathBuf::from);
+        let home = variables
+            .get("HOME")
+            .map_or_else(PathBuf::new, PathBuf::from);
         Self { home, variables }
     }
 
@@ -43,15 +45,31 @@ impl Machine {
     ///
     /// It runs in the home directory: in ours it could find settings of a project that happens to lie there.
     pub(super) async fn output(&self, program: &str, arguments: &[&str]) -> Result<String, String> {
-        let mut command = Command::new(self.find(program).ok_or_else(|| format!("no `{program}` here"))?);
-        command.args(arguments).env_clear().envs(&self.variables).stdin(Stdio::null()).kill_on_drop(true);
+        let mut command = Command::new(
+            self.find(program)
+                .ok_or_else(|| format!("no `{program}` here"))?,
+        );
+        command
+            .args(arguments)
+            .env_clear()
+            .envs(&self.variables)
+            .stdin(Stdio::null())
+            .kill_on_drop(true);
         if self.home.is_dir() {
             command.current_dir(&self.home);
         }
         let called = || format!("`{program} {}`", arguments.join(" "));
         let output = match timeout(PATIENCE, command.output()).await {
-            Err(_) => return Err(format!("{} took longer than {} s", called(), PATIENCE.as_secs())),
-            Ok(Err(error)) if error.kind() == io::ErrorKind::NotFound => return Err(format!("no `{program}` here")),
+            Err(_) => {
+                return Err(format!(
+                    "{} took longer than {} s",
+                    called(),
+                    PATIENCE.as_secs()
+                ));
+            }
+            Ok(Err(error)) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(format!("no `{program}` here"));
+            }
             Ok(Err(error)) => return Err(format!("{} cannot be run: {error}", called())),
             Ok(Ok(output)) => output,
         };
@@ -64,7 +82,9 @@ impl Machine {
     /// Where `PATH` has a program. Looked up here, so that this machine's `PATH` counts and not that of the process.
     fn find(&self, program: &str) -> Option<PathBuf> {
         let path = self.variables.get("PATH")?;
-        std::env::split_paths(path).map(|directory| directory.join(program)).find(|path| path.is_file())
+        std::env::split_paths(path)
+            .map(|directory| directory.join(program))
+            .find(|path| path.is_file())
     }
 
     /// A file's text, if there is such a file.

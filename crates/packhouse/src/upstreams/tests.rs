@@ -44,7 +44,10 @@ impl Fake {
 
     async fn ask(&self) -> BTreeMap<&'static str, Answer> {
         let asked = ask(&Machine::new(self.variables.clone())).await;
-        asked.into_iter().map(|one| (one.client, one.answer)).collect()
+        asked
+            .into_iter()
+            .map(|one| (one.client, one.answer))
+            .collect()
     }
 
     async fn address(&self, client: &str) -> Option<String> {
@@ -67,7 +70,9 @@ fn settings(of: &str, url: &str) -> String {
 fn archive(path: &Path, entry: &str, text: &str) {
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     let mut archive = zip::ZipWriter::new(fs::File::create(path).unwrap());
-    archive.start_file(entry, zip::write::SimpleFileOptions::default()).unwrap();
+    archive
+        .start_file(entry, zip::write::SimpleFileOptions::default())
+        .unwrap();
     archive.write_all(text.as_bytes()).unwrap();
     archive.finish().unwrap();
 }
@@ -87,7 +92,10 @@ async fn clients_that_are_there_are_asked() {
             "[source.crates-io]\nreplace-with = \"a\"\n[source.a]\nreplace-with = \"b\"\n[source.b]\nregistry = \"sparse+http://index.example/cargo/\"\n",
         );
     let pom = "<project><repositories><repository><id>central</id><url>http://maven.example/2</url></repository></repositories></project>";
-    let jar = fake.directory.path().join("maven/lib/maven-model-builder-3.9.9.jar");
+    let jar = fake
+        .directory
+        .path()
+        .join("maven/lib/maven-model-builder-3.9.9.jar");
     archive(&jar, "org/apache/maven/model/pom-4.0.0.xml", pom);
     for (client, expected) in [
         ("npm", "http://npm.example/"),
@@ -97,7 +105,11 @@ async fn clients_that_are_there_are_asked() {
         ("dotnet", "http://nuget.example/v3/index.json"),
         ("Maven", "http://maven.example/2"),
     ] {
-        assert_eq!(fake.address(client).await.as_deref(), Some(expected), "{client}");
+        assert_eq!(
+            fake.address(client).await.as_deref(),
+            Some(expected),
+            "{client}"
+        );
     }
 }
 
@@ -113,7 +125,10 @@ async fn a_maven_mirror_is_taken_only_if_it_is_for_the_central_repository() {
     ] {
         let fake = Fake::new()
             .command("mvn", MISSING)
-            .file(".m2/settings.xml", &settings(of, "http://${env.MIRROR}/m2?a=b&amp;c=d"))
+            .file(
+                ".m2/settings.xml",
+                &settings(of, "http://${env.MIRROR}/m2?a=b&amp;c=d"),
+            )
             .variable("MIRROR", "mirror.example");
         let expected = found.then_some("http://mirror.example/m2?a=b&c=d");
         assert_eq!(fake.address("Maven").await.as_deref(), expected, "{of}");
@@ -124,20 +139,38 @@ async fn a_maven_mirror_is_taken_only_if_it_is_for_the_central_repository() {
 async fn the_settings_of_the_installation_come_after_those_of_the_user() {
     let fake = Fake::new()
         .command("mvn", "echo \"Maven home: $HOME/maven\"")
-        .file("maven/conf/settings.xml", &settings("*", "http://installation.example/"));
-    assert_eq!(fake.address("Maven").await.as_deref(), Some("http://installation.example/"));
+        .file(
+            "maven/conf/settings.xml",
+            &settings("*", "http://installation.example/"),
+        );
+    assert_eq!(
+        fake.address("Maven").await.as_deref(),
+        Some("http://installation.example/")
+    );
     let fake = fake.file(".m2/settings.xml", &settings("*", "http://user.example/"));
-    assert_eq!(fake.address("Maven").await.as_deref(), Some("http://user.example/"));
+    assert_eq!(
+        fake.address("Maven").await.as_deref(),
+        Some("http://user.example/")
+    );
 }
 
 #[tokio::test]
 async fn pip_is_asked_in_the_order_in_which_it_decides_itself() {
     let fake = Fake::new()
-        .command("pip", "[ \"$3\" = global.index-url ] && echo http://configured.example/x/simple")
+        .command(
+            "pip",
+            "[ \"$3\" = global.index-url ] && echo http://configured.example/x/simple",
+        )
         .command("python3", "echo http://built.example/simple/");
-    assert_eq!(fake.address("pip").await.as_deref(), Some("http://configured.example/x/"));
+    assert_eq!(
+        fake.address("pip").await.as_deref(),
+        Some("http://configured.example/x/")
+    );
     let fake = fake.variable("PIP_INDEX_URL", "http://variable.example/simple/");
-    assert_eq!(fake.address("pip").await.as_deref(), Some("http://variable.example/"));
+    assert_eq!(
+        fake.address("pip").await.as_deref(),
+        Some("http://variable.example/")
+    );
 }
 
 #[tokio::test]
@@ -152,14 +185,20 @@ async fn what_is_not_there_is_said() {
 async fn a_client_that_hangs_is_not_waited_for() {
     let fake = Fake::new().command("npm", "exec sleep 1000");
     let answer = npm::ask(&Machine::new(fake.variables.clone())).await;
-    assert_eq!(answer, Answer::nothing("`npm config get registry` took longer than 10 s"));
+    assert_eq!(
+        answer,
+        Answer::nothing("`npm config get registry` took longer than 10 s")
+    );
 }
 
 #[test]
 fn a_client_that_uses_this_server_is_not_believed() {
     for (address, ours) in [
         ("http://127.0.0.1:7070/d/team-111122223333/npm/app/", true),
-        ("https://team-111122223333.d.packages.example/npm/app/", true),
+        (
+            "https://team-111122223333.d.packages.example/npm/app/",
+            true,
+        ),
         ("http://npm.example/d/team/", false),
         ("http://npm.example/", false),
     ] {
@@ -178,7 +217,16 @@ fn the_file_is_what_the_configuration_reads() {
     }];
     write(&path, &document(&asked)).unwrap();
     let table: toml::Table = fs::read_to_string(&path).unwrap().parse().unwrap();
-    assert_eq!(table["upstreams"]["public:npmjs"].as_str(), Some("http://user:hush@npm.example/"));
-    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-    assert_eq!(line(&asked[0]), "npm: found public:npmjs = http://user:(hidden)@npm.example/ (a\nplace)");
+    assert_eq!(
+        table["upstreams"]["public:npmjs"].as_str(),
+        Some("http://user:hush@npm.example/")
+    );
+    assert_eq!(
+        fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+        0o600
+    );
+    assert_eq!(
+        line(&asked[0]),
+        "npm: found public:npmjs = http://user:(hidden)@npm.example/ (a\nplace)"
+    );
 }
