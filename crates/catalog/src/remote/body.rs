@@ -53,15 +53,13 @@ pub(super) fn pieces(response: reqwest::Response, idle: Duration, whole: Duratio
         idle,
         deadline: Instant::now() + whole,
     };
-    let pieces = stream::unfold(Some(reading), |reading| async {
+    Box::pin(stream::unfold(Some(reading), |reading| async {
         let mut reading = reading?;
         match reading.next().await? {
             Ok(piece) => Some((Ok(piece), Some(reading))),
             Err(error) => Some((Err(error), None)),
         }
-    });
-    // Who looks at the beginning first may see the end there, and asks again afterwards.
-    Box::pin(pieces.fuse())
+    }))
 }
 
 struct Reading {
