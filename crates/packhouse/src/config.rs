@@ -4,8 +4,8 @@ mod raw;
 pub(crate) mod reference;
 pub(crate) mod settings;
 
-use std::collections::BTreeMap;
-use std::fmt::{self, Display, Write as _};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::{self, Display};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -199,12 +199,12 @@ impl Sources {
                     row(
                         format!("{name}={}", without_password(&one.text)),
                         &one.origin,
-                    )
+                    );
                 }),
                 Form::Secret if self.raw.get(setting.name).is_none() => {}
                 Form::Secret | Form::Text | Form::Switch => match self.raw.get(setting.name) {
                     Some(one) if setting.form == Form::Secret => {
-                        row("(hidden)".to_owned(), &one.origin)
+                        row("(hidden)".to_owned(), &one.origin);
                     }
                     Some(one) => row(without_password(&one.text), &one.origin),
                     None => row(default(setting, &data), &Origin::Default),
@@ -437,10 +437,13 @@ impl Reader<'_> {
 }
 
 fn upstream(name: &str, address: &str) -> Result<(ConnectionName, Url), String> {
-    if !connections().any(|known| known == name) {
-        let mut known = String::new();
-        connections().for_each(|name| _ = write!(known, " {name}"));
-        return Err(format!("there is no such connection; there are{known}"));
+    let known = connections();
+    if !known.contains(name) {
+        let known: Vec<_> = known.into_iter().collect();
+        return Err(format!(
+            "there is no such connection; there are {}",
+            known.join(", ")
+        ));
     }
     let url: Url = address
         .parse()
@@ -450,12 +453,27 @@ fn upstream(name: &str, address: &str) -> Result<(ConnectionName, Url), String> 
     Ok((name, url))
 }
 
-/// Names of all connections that there can be: the formats' own.
-pub(crate) fn connections() -> impl Iterator<Item = &'static str> {
-    formats::ALL
-        .iter()
-        .flat_map(|format| format.connections())
-        .map(|connection| connection.name)
+/// The connections that AWS has names for. Addresses for all of them are taken, so that what `upstreams detect` finds
+/// does not depend on which formats a version has.
+const CONNECTIONS: [&str; 10] = [
+    "public:crates-io",
+    "public:maven-central",
+    "public:maven-clojars",
+    "public:maven-commonsware",
+    "public:maven-googleandroid",
+    "public:maven-gradleplugins",
+    "public:npmjs",
+    "public:nuget-org",
+    "public:pypi",
+    "public:ruby-gems-org",
+];
+
+/// Names of all connections that there can be: those of AWS, and whatever else a format has.
+fn connections() -> BTreeSet<&'static str> {
+    let own = formats::ALL.iter().flat_map(|format| format.connections());
+    own.map(|connection| connection.name)
+        .chain(CONNECTIONS)
+        .collect()
 }
 
 fn web_address(url: &Url) -> Result<(), &'static str> {
