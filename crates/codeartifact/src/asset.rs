@@ -70,14 +70,21 @@ pub(crate) async fn list(request: Request<'_>) -> Result<Answer, Failure> {
         let asked = Asked::in_query(read);
         Some((at?, asked?))
     })?;
-    let id = at.package.id(&cx.formats, Naming::Existing)?;
-    let version = at.version(&cx.formats)?;
+    let id = at.package.id(cx.catalog.formats(), Naming::Existing)?;
+    let version = at.version(cx.catalog.formats())?;
     let repository = &at.package.repository;
-    let filters = package_filters(repository, &id).into_iter().chain([Some(version.as_str())]);
+    let filters = package_filters(repository, &id)
+        .into_iter()
+        .chain([Some(version.as_str())]);
     let window = asked.window(&request, MaxResults::HUNDRED, Filters::of(filters))?;
     let action = Action::ListPackageVersionAssets;
-    let package = cx.catalog.package(&cx.caller, action, repository, &id).await?;
-    let (record, page) = package.assets(&version, window.after(), window.limit).await?;
+    let package = cx
+        .catalog
+        .package(&cx.caller, action, repository, &id)
+        .await?;
+    let (record, page) = package
+        .assets(&version, window.after(), window.limit)
+        .await?;
     Answer::json(&List {
         version: VersionCoordinates::of(&id, &record),
         next_token: window.next_token(&request, page.next.as_deref()),
@@ -93,14 +100,21 @@ pub(crate) async fn get(request: Request<'_>) -> Result<Answer, Failure> {
     let cx = request.cx;
     let (at, asset, revision) = request.read(|read| {
         let at = at::version(read, &cx.caller);
-        let asset = read.query("asset", "asset").required_with(name::<AssetName>);
-        let revision = read.query("revision", "packageVersionRevision").optional::<Revision>();
+        let asset = read
+            .query("asset", "asset")
+            .required_with(name::<AssetName>);
+        let revision = read
+            .query("revision", "packageVersionRevision")
+            .optional::<Revision>();
         Some((at?, asset?, revision?))
     })?;
-    let id = at.package.id(&cx.formats, Naming::Existing)?;
-    let version = at.version(&cx.formats)?;
+    let id = at.package.id(cx.catalog.formats(), Naming::Existing)?;
+    let version = at.version(cx.catalog.formats())?;
     let action = Action::GetPackageVersionAsset;
-    let package = cx.catalog.package(&cx.caller, action, &at.package.repository, &id).await?;
+    let package = cx
+        .catalog
+        .package(&cx.caller, action, &at.package.repository, &id)
+        .await?;
     let revision = revision.as_ref().map(|revision| revision.0.as_str());
     let (record, found) = package.asset(&version, &asset, revision).await?;
     let mut headers = HeaderMap::with_capacity(3);
@@ -113,7 +127,10 @@ pub(crate) async fn get(request: Request<'_>) -> Result<Answer, Failure> {
         let value = HeaderValue::from_bytes(value.as_bytes()).map_err(|_| Fault::internal())?;
         headers.insert(header, value);
     }
-    Ok(Answer::Asset { asset: Box::new(found), headers })
+    Ok(Answer::Asset {
+        asset: Box::new(found),
+        headers,
+    })
 }
 
 /// The only format that is published through the API; the others have protocols of their own.
@@ -136,20 +153,28 @@ pub(crate) async fn publish(mut request: Request<'_>) -> Result<Answer, Failure>
     };
     let (at, asset, Sha256(sha256), unfinished) = request.read(|read| {
         let at = at::version(read, &cx.caller);
-        let asset = read.query("asset", "assetName").required_with(name::<AssetName>);
-        let sha256 = read.header("x-amz-content-sha256", "assetSHA256").required();
-        let unfinished = read.query("unfinished", "unfinished").optional::<Unfinished>();
+        let asset = read
+            .query("asset", "assetName")
+            .required_with(name::<AssetName>);
+        let sha256 = read
+            .header("x-amz-content-sha256", "assetSHA256")
+            .required();
+        let unfinished = read
+            .query("unfinished", "unfinished")
+            .optional::<Unfinished>();
         let unfinished = unfinished?.is_some_and(|unfinished| unfinished.0);
         Some((at?, asset?, sha256?, unfinished))
     })?;
     let format = at.package.format();
     if format.as_str() != GENERIC {
-        let message = format!("packages of format `{format}` cannot be published with this operation, only `{GENERIC}`");
+        let message = format!(
+            "packages of format `{format}` cannot be published with this operation, only `{GENERIC}`"
+        );
         return Err(Fault::validation(Reason::Other, message).into());
     }
-    let id = at.package.id(&cx.formats, Naming::New)?;
-    let version = at.version(&cx.formats)?;
-    let asset = match cx.formats.named(GENERIC) {
+    let id = at.package.id(cx.catalog.formats(), Naming::New)?;
+    let version = at.version(cx.catalog.formats())?;
+    let asset = match cx.catalog.formats().named(GENERIC) {
         Some(rules) => {
             let refused = |invalid| at::refused("assetName", asset.as_str(), invalid);
             rules.asset(asset.as_str()).map_err(refused)?
@@ -157,12 +182,27 @@ pub(crate) async fn publish(mut request: Request<'_>) -> Result<Answer, Failure>
         None => asset,
     };
     let action = Action::PublishPackageVersion;
-    let package = cx.catalog.package(&cx.caller, action, &at.package.repository, &id).await?;
+    let package = cx
+        .catalog
+        .package(&cx.caller, action, &at.package.repository, &id)
+        .await?;
     let mut publication = package.publish(&version).await?;
-    let promise = Promise { sha256: Some(sha256), ..Promise::default() };
-    let mut counted = Counted { body, size_bytes: 0 };
-    let digests = publication.add(asset.clone(), &mut counted, &promise).await?;
-    let then = if unfinished { Then::Leave } else { Then::Publish };
+    let promise = Promise {
+        sha256: Some(sha256),
+        ..Promise::default()
+    };
+    let mut counted = Counted {
+        body,
+        size_bytes: 0,
+    };
+    let digests = publication
+        .add(asset.clone(), &mut counted, &promise)
+        .await?;
+    let then = if unfinished {
+        Then::Leave
+    } else {
+        Then::Publish
+    };
     let published = publication.commit(then).await?;
     let record = published.version;
     Answer::json(&PublishOutput {

@@ -13,7 +13,9 @@ use crate::members::{self, name};
 /// `domain` and `domain-owner` of the query. Without an owner it is the caller's account.
 pub(crate) fn domain(read: &mut Reader<'_>, caller: &Caller) -> Option<DomainAt> {
     let name = read.query("domain", "domain").required_with(name);
-    let owner = read.query("domain-owner", "domainOwner").optional::<AccountId>();
+    let owner = read
+        .query("domain-owner", "domainOwner")
+        .optional::<AccountId>();
     let owner = owner?.unwrap_or(*caller.account());
     Some(DomainAt { owner, name: name? })
 }
@@ -22,7 +24,10 @@ pub(crate) fn domain(read: &mut Reader<'_>, caller: &Caller) -> Option<DomainAt>
 pub(crate) fn repository(read: &mut Reader<'_>, caller: &Caller) -> Option<RepositoryAt> {
     let domain = domain(read, caller);
     let name = read.query("repository", "repository").required_with(name);
-    Some(RepositoryAt { domain: domain?, name: name? })
+    Some(RepositoryAt {
+        domain: domain?,
+        name: name?,
+    })
 }
 
 /// A package of a repository, as the caller wrote it.
@@ -37,7 +42,9 @@ pub(crate) struct PackageInput {
 /// The repository, `format`, `namespace` and `package` of the query.
 pub(crate) fn package(read: &mut Reader<'_>, caller: &Caller) -> Option<PackageInput> {
     let repository = repository(read, caller);
-    let format = read.query("format", "format").required_with(members::format);
+    let format = read
+        .query("format", "format")
+        .required_with(members::format);
     let namespace = read.query("namespace", "namespace").optional_with(name);
     let package = read.query("package", "package").required_with(name);
     Some(PackageInput {
@@ -59,7 +66,10 @@ pub(crate) struct VersionInput {
 pub(crate) fn version(read: &mut Reader<'_>, caller: &Caller) -> Option<VersionInput> {
     let package = package(read, caller);
     let version = read.query("version", "packageVersion").required_with(name);
-    Some(VersionInput { package: package?, version: version? })
+    Some(VersionInput {
+        package: package?,
+        version: version?,
+    })
 }
 
 /// Whether the package is named to be read, or to be written: then the format's rules for publishing hold too.
@@ -74,7 +84,12 @@ impl PackageInput {
     ///
     /// A format that this server does not serve has no rules here, and no packages either.
     pub(crate) fn id(&self, formats: &Formats, naming: Naming) -> Result<PackageId, Fault> {
-        let Self { format, namespace, name, .. } = self;
+        let Self {
+            format,
+            namespace,
+            name,
+            ..
+        } = self;
         let Some(rules) = formats.named(format.as_str()) else {
             return Ok(PackageId {
                 format: format.clone(),
@@ -101,7 +116,9 @@ impl VersionInput {
             return Ok(self.version.clone());
         };
         let text = self.version.as_str();
-        rules.version(text).map_err(|invalid| refused("packageVersion", text, invalid))
+        rules
+            .version(text)
+            .map_err(|invalid| refused("packageVersion", text, invalid))
     }
 }
 

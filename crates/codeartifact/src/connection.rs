@@ -10,8 +10,9 @@ use crate::{Answer, Failure, Request, at};
 
 fn input(read: &mut Reader<'_>, caller: &Caller) -> Option<(RepositoryAt, ConnectionName)> {
     let at = at::repository(read, caller);
-    let connection =
-        read.query("external-connection", "externalConnection").required_with(name);
+    let connection = read
+        .query("external-connection", "externalConnection")
+        .required_with(name);
     Some((at?, connection?))
 }
 
@@ -20,7 +21,10 @@ pub(crate) async fn associate(request: Request<'_>) -> Result<Answer, Failure> {
     let (at, connection) = request.read(|read| input(read, &cx.caller))?;
     let action = Action::AssociateExternalConnection;
     let repository = cx.catalog.repository(&cx.caller, action, &at).await?;
-    described(&repository.connect(&connection).await?, &cx.formats)
+    described(
+        &repository.connect(&connection).await?,
+        cx.catalog.formats(),
+    )
 }
 
 pub(crate) async fn disassociate(request: Request<'_>) -> Result<Answer, Failure> {
@@ -28,5 +32,8 @@ pub(crate) async fn disassociate(request: Request<'_>) -> Result<Answer, Failure
     let (at, connection) = request.read(|read| input(read, &cx.caller))?;
     let action = Action::DisassociateExternalConnection;
     let repository = cx.catalog.repository(&cx.caller, action, &at).await?;
-    described(&repository.disconnect(&connection).await?, &cx.formats)
+    described(
+        &repository.disconnect(&connection).await?,
+        cx.catalog.formats(),
+    )
 }

@@ -58,7 +58,10 @@ impl Description {
             // There is no such bucket; clients want a name that is always the same.
             s3_bucket_arn: format!("arn:aws:s3:::assets-{}-{region}", domain.owner),
         };
-        Self { counts: Some(counts), ..Self::summary(domain) }
+        Self {
+            counts: Some(counts),
+            ..Self::summary(domain)
+        }
     }
 }
 
@@ -73,25 +76,42 @@ pub(crate) async fn create(request: Request<'_>) -> Result<Answer, Failure> {
     let cx = request.cx;
     let region = cx.iam.region();
     let (name, key, tags) = request.read(|read| {
-        let name = read.query("domain", "domain").required_with(name::<DomainName>);
-        let key = read.body("encryptionKey", "encryptionKey").optional::<AnyArn>();
+        let name = read
+            .query("domain", "domain")
+            .required_with(name::<DomainName>);
+        let key = read
+            .body("encryptionKey", "encryptionKey")
+            .optional::<AnyArn>();
         let tags = members::tags(read);
         Some((name?, key?, tags?))
     })?;
     let key = key.as_ref().map_or(DEFAULT_KEY, |AnyArn(key)| key);
     let key = key_arn(key, region, cx.caller.account())?;
-    let domain = cx.catalog.create_domain(&cx.caller, &name, key, tags).await?;
-    let nothing = DomainFigures { repository_count: 0, asset_size_bytes: 0 };
-    Answer::json(&Output { domain: Some(Description::full(&domain, nothing, region)) })
+    let domain = cx
+        .catalog
+        .create_domain(&cx.caller, &name, key, tags)
+        .await?;
+    let nothing = DomainFigures {
+        repository_count: 0,
+        asset_size_bytes: 0,
+    };
+    Answer::json(&Output {
+        domain: Some(Description::full(&domain, nothing, region)),
+    })
 }
 
 pub(crate) async fn describe(request: Request<'_>) -> Result<Answer, Failure> {
     let cx = request.cx;
     let at = request.read(|read| at::domain(read, &cx.caller))?;
-    let domain = cx.catalog.domain(&cx.caller, Action::DescribeDomain, &at).await?;
+    let domain = cx
+        .catalog
+        .domain(&cx.caller, Action::DescribeDomain, &at)
+        .await?;
     let figures = domain.figures().await?;
     let domain = Description::full(&domain, figures, cx.iam.region());
-    Answer::json(&Output { domain: Some(domain) })
+    Answer::json(&Output {
+        domain: Some(domain),
+    })
 }
 
 pub(crate) async fn delete(request: Request<'_>) -> Result<Answer, Failure> {
@@ -117,7 +137,10 @@ pub(crate) async fn list(request: Request<'_>) -> Result<Answer, Failure> {
     let asked = request.read(Asked::in_body)?;
     let filters = Filters::of([Some(cx.caller.account().as_str())]);
     let window = asked.window(&request, MaxResults::HUNDRED, filters)?;
-    let page = cx.catalog.list_domains(&cx.caller, window.after(), window.limit).await?;
+    let page = cx
+        .catalog
+        .list_domains(&cx.caller, window.after(), window.limit)
+        .await?;
     Answer::json(&List {
         domains: page.items.iter().map(Description::summary).collect(),
         next_token: window.next_token(&request, page.next.as_deref()),
@@ -181,7 +204,14 @@ fn uuid_of(text: &str) -> String {
     bytes[6] = bytes[6] & 0x0f | 0x80;
     bytes[8] = bytes[8] & 0x3f | 0x80;
     let hex = format!("{:032x}", u128::from_be_bytes(bytes));
-    format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
+    format!(
+        "{}-{}-{}-{}-{}",
+        &hex[..8],
+        &hex[8..12],
+        &hex[12..16],
+        &hex[16..20],
+        &hex[20..]
+    )
 }
 
 #[cfg(test)]
@@ -190,7 +220,11 @@ mod tests {
     use super::*;
 
     fn key(text: &str) -> Result<String, Fault> {
-        key_arn(text, &"eu-central-1".parse().unwrap(), &"111122223333".parse().unwrap())
+        key_arn(
+            text,
+            &"eu-central-1".parse().unwrap(),
+            &"111122223333".parse().unwrap(),
+        )
     }
 
     #[test]
@@ -222,7 +256,11 @@ mod tests {
             "arn:nonsense",
         ] {
             let fault = key(text).unwrap_err();
-            assert_eq!(fault.members, [("reason", "ENCRYPTION_KEY_ERROR".to_owned())], "{text}");
+            assert_eq!(
+                fault.members,
+                [("reason", "ENCRYPTION_KEY_ERROR".to_owned())],
+                "{text}"
+            );
         }
     }
 }

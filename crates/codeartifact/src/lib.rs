@@ -1,4 +1,4 @@
-//! The operations of the CodeArtifact API, as thin translations onto the verbs of the catalog.
+//! The operations of the `CodeArtifact` API, as thin translations onto the verbs of the catalog.
 //!
 //! [`OPERATIONS`] is the whole of it, a line each. A door that has verified a signature finds the line of a request
 //! ([`find`]), fills a [`Context`], and runs it with [`call`]. Each operation does the same four things in the same
@@ -16,7 +16,7 @@ use aws::page::Sealer;
 use aws::reader::Reader;
 use aws::rest_json;
 use bytes::Bytes;
-use catalog::{Catalog, Formats};
+use catalog::Catalog;
 use futures_core::Stream;
 use http::HeaderMap;
 use iam::{Caller, Iam};
@@ -50,8 +50,6 @@ pub struct Context {
     pub endpoints: Endpoints,
     /// Seals page tokens.
     pub sealer: Sealer,
-    /// The formats that this server serves. Those of the API that are not among them are empty here, not unknown.
-    pub formats: Formats,
 }
 
 /// What a client sent, its signature verified.
@@ -88,8 +86,15 @@ pub enum Answer {
 }
 
 impl Answer {
+    /// Errors: `InternalServerException` for an output that cannot be written as JSON, which none of ours is.
     fn json(output: &impl Serialize) -> Result<Self, Failure> {
-        let body = serde_json::to_vec(output).expect("outputs have string keys and no failing parts");
+        let body = serde_json::to_vec(output).map_err(|error| {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "an output cannot be written"
+            );
+            Fault::internal()
+        })?;
         Ok(Answer::Json(body.into()))
     }
 }
@@ -104,22 +109,28 @@ pub async fn call(cx: &Context, operation: &'static Operation, input: Input) -> 
     }
 }
 
-async fn run(
-    cx: &Context,
-    operation: &'static Operation,
-    input: Input,
-) -> Result<Answer, Failure> {
+async fn run(cx: &Context, operation: &'static Operation, input: Input) -> Result<Answer, Failure> {
     let Some(run) = operation.run else {
         return Err(operation.not_implemented().into());
     };
-    let Input { query, headers, body } = input;
+    let Input {
+        query,
+        headers,
+        body,
+    } = input;
     let (document, body) = match (operation.kind, body) {
         (Kind::Json | Kind::AssetOut, Body::Whole(bytes)) => (bytes, None),
         (Kind::Json | Kind::AssetOut, Body::Stream(_)) => return Err(Fault::internal().into()),
         (Kind::AssetIn, body) => (Bytes::new(), Some(body)),
     };
     let input = rest_json::Input::new(query, headers, &document)?;
-    run(Request { cx, operation, input, body }).await
+    run(Request {
+        cx,
+        operation,
+        input,
+        body,
+    })
+    .await
 }
 
 /// One call, as the functions of the table see it.

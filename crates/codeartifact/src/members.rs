@@ -9,8 +9,9 @@ use catalog::{FormatName, InvalidName, OriginType, RepositoryName, Restriction, 
 use unicode_general_category::{GeneralCategory as G, get_general_category};
 
 /// The package formats of the API, in its order. That a server serves one is another matter.
-pub(crate) const FORMATS: &[&str] =
-    &["npm", "pypi", "maven", "nuget", "generic", "ruby", "swift", "cargo"];
+pub(crate) const FORMATS: &[&str] = &[
+    "npm", "pypi", "maven", "nuget", "generic", "ruby", "swift", "cargo",
+];
 
 /// A name of the catalog's, which has the bounds of the service model in its parser.
 pub(crate) fn name<T: FromStr<Err = InvalidName>>(text: &str) -> Result<T, Violation> {
@@ -34,12 +35,14 @@ pub(crate) fn format(text: &str) -> Result<FormatName, Violation> {
 
 /// `publish`, `upstream`.
 pub(crate) fn restriction(text: &str) -> Result<Restriction, Violation> {
-    text.parse().map_err(|_| Violation::Enum(Restriction::SPELLINGS))
+    text.parse()
+        .map_err(|_| Violation::Enum(Restriction::SPELLINGS))
 }
 
 /// `originType`.
 pub(crate) fn origin_type(text: &str) -> Result<OriginType, Violation> {
-    text.parse().map_err(|_| Violation::Enum(OriginType::SPELLINGS))
+    text.parse()
+        .map_err(|_| Violation::Enum(OriginType::SPELLINGS))
 }
 
 /// `status` of a version, as a filter.
@@ -51,21 +54,36 @@ pub(crate) enum StatusFilter {
     Deleted,
 }
 
-const STATUSES: &[&str] =
-    &["Published", "Unfinished", "Unlisted", "Archived", "Disposed", "Deleted"];
+const STATUSES: &[&str] = &[
+    "Published",
+    "Unfinished",
+    "Unlisted",
+    "Archived",
+    "Disposed",
+    "Deleted",
+];
 
 impl Member for StatusFilter {
     fn parse(text: &str) -> Result<Self, Violation> {
         match text {
             "Deleted" => Ok(Self::Deleted),
-            _ => text.parse().map(Self::Recorded).map_err(|_| Violation::Enum(STATUSES)),
+            _ => text
+                .parse()
+                .map(Self::Recorded)
+                .map_err(|_| Violation::Enum(STATUSES)),
         }
     }
 }
 
 /// A member whose one allowed value says that it is asked for.
 pub(crate) fn only(value: &'static [&'static str]) -> impl Fn(&str) -> Result<(), Violation> {
-    move |text| if value.contains(&text) { Ok(()) } else { Err(Violation::Enum(value)) }
+    move |text| {
+        if value.contains(&text) {
+            Ok(())
+        } else {
+            Err(Violation::Enum(value))
+        }
+    }
 }
 
 /// `durationSeconds`: 0 to 43200. That 1 to 899 are refused is not the model's rule, but the service's.
@@ -77,7 +95,9 @@ impl Member for DurationSeconds {
 
     fn parse(text: &str) -> Result<Self, Violation> {
         match parse_integer(text, 0, 43_200)? {
-            1..900 => Err(Violation::Other("have value 0 or from 900 to 43200".to_owned())),
+            1..900 => Err(Violation::Other(
+                "have value 0 or from 900 to 43200".to_owned(),
+            )),
             seconds => Ok(Self(seconds)),
         }
     }
@@ -106,7 +126,9 @@ pub(crate) struct Sha256(pub(crate) String);
 impl Member for Sha256 {
     fn parse(text: &str) -> Result<Self, Violation> {
         check_length(text, 64, 64)?;
-        let is_hex = text.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'a'..=b'f'));
+        let is_hex = text
+            .bytes()
+            .all(|b| b.is_ascii_digit() || matches!(b, b'a'..=b'f'));
         check_pattern(is_hex, "[0-9a-f]+")?;
         Ok(Self(text.to_owned()))
     }
@@ -168,11 +190,13 @@ pub(crate) fn tags(read: &mut Reader<'_>) -> Option<Vec<(String, String)>> {
     reason = "outside: could it be read; inside: is it there"
 )]
 pub(crate) fn upstreams(read: &mut Reader<'_>) -> Option<Option<Vec<RepositoryName>>> {
-    read.body("upstreams", "upstreams").optional_list_of(usize::MAX, |upstream| {
-        upstream.required_structure(|read| {
-            read.body("repositoryName", "repositoryName").required_with(name)
+    read.body("upstreams", "upstreams")
+        .optional_list_of(usize::MAX, |upstream| {
+            upstream.required_structure(|read| {
+                read.body("repositoryName", "repositoryName")
+                    .required_with(name)
+            })
         })
-    })
 }
 
 /// Text without characters of category C: control, format, surrogate, private use, unassigned.

@@ -81,7 +81,7 @@ pub fn unknown(method: &Method, path: &str) -> Fault {
 
 macro_rules! operations {
     ($($name:ident $method:ident $path:literal $kind:ident [$($action:ident)+] $(=> $run:path)?;)*) => {
-        /// Every operation of the CodeArtifact API, by name.
+        /// Every operation of the `CodeArtifact` API, by name.
         pub static OPERATIONS: &[Operation] = &[$(Operation {
             name: stringify!($name),
             method: Method::$method,

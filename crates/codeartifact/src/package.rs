@@ -27,8 +27,10 @@ struct OriginRestrictions {
 impl From<Restrictions> for OriginConfiguration {
     fn from(restrictions: Restrictions) -> Self {
         let Restrictions { publish, upstream } = restrictions;
-        let restrictions =
-            OriginRestrictions { publish: publish.as_str(), upstream: upstream.as_str() };
+        let restrictions = OriginRestrictions {
+            publish: publish.as_str(),
+            upstream: upstream.as_str(),
+        };
         Self { restrictions }
     }
 }
@@ -74,9 +76,12 @@ struct Output {
 pub(crate) async fn describe(request: Request<'_>) -> Result<Answer, Failure> {
     let cx = request.cx;
     let at = request.read(|read| at::package(read, &cx.caller))?;
-    let id = at.id(&cx.formats, Naming::Existing)?;
+    let id = at.id(cx.catalog.formats(), Naming::Existing)?;
     let action = Action::DescribePackage;
-    let package = cx.catalog.package(&cx.caller, action, &at.repository, &id).await?;
+    let package = cx
+        .catalog
+        .package(&cx.caller, action, &at.repository, &id)
+        .await?;
     let package = package.describe().await?;
     Answer::json(&Output {
         package: Description {
@@ -99,13 +104,22 @@ pub(crate) async fn list(request: Request<'_>) -> Result<Answer, Failure> {
     let cx = request.cx;
     let (at, filter, asked) = request.read(|read| {
         let at = at::repository(read, &cx.caller);
-        let format = read.query("format", "format").optional_with(members::format);
-        let namespace = read.query("namespace", "namespace").optional_with(name::<Namespace>);
-        let prefix =
-            read.query("package-prefix", "packagePrefix").optional_with(name::<PackageName>);
+        let format = read
+            .query("format", "format")
+            .optional_with(members::format);
+        let namespace = read
+            .query("namespace", "namespace")
+            .optional_with(name::<Namespace>);
+        let prefix = read
+            .query("package-prefix", "packagePrefix")
+            .optional_with(name::<PackageName>);
         let asked = Asked::in_query(read);
-        let publish = read.query("publish", "publish").optional_with(members::restriction);
-        let upstream = read.query("upstream", "upstream").optional_with(members::restriction);
+        let publish = read
+            .query("publish", "publish")
+            .optional_with(members::restriction);
+        let upstream = read
+            .query("upstream", "upstream")
+            .optional_with(members::restriction);
         let filter = PackageFilter {
             format: format?,
             namespace_prefix: namespace?.map(String::from),
@@ -130,8 +144,13 @@ pub(crate) async fn list(request: Request<'_>) -> Result<Answer, Failure> {
         filter.upstream.map(Restriction::as_str),
     ]);
     let window = asked.window(&request, MaxResults::HUNDRED, filters)?;
-    let repository = cx.catalog.repository(&cx.caller, Action::ListPackages, &at).await?;
-    let page = repository.packages(&filter, window.after(), window.limit).await?;
+    let repository = cx
+        .catalog
+        .repository(&cx.caller, Action::ListPackages, &at)
+        .await?;
+    let page = repository
+        .packages(&filter, window.after(), window.limit)
+        .await?;
     let next_token = window.next_token(&request, page.next.as_deref());
     Answer::json(&List {
         packages: page.items.into_iter().map(Summary::from).collect(),

@@ -18,20 +18,29 @@ impl Asked {
     pub(crate) fn in_query(read: &mut aws::reader::Reader<'_>) -> Option<Self> {
         let max_results = read.query("max-results", "maxResults").optional();
         let next_token = Self::token(read.query("next-token", "nextToken"));
-        Some(Self { max_results: max_results?, next_token: next_token? })
+        Some(Self {
+            max_results: max_results?,
+            next_token: next_token?,
+        })
     }
 
     /// `next-token` of the query, for the list whose pages have one size.
     pub(crate) fn token_in_query(read: &mut aws::reader::Reader<'_>) -> Option<Self> {
         let next_token = Self::token(read.query("next-token", "nextToken"));
-        Some(Self { max_results: None, next_token: next_token? })
+        Some(Self {
+            max_results: None,
+            next_token: next_token?,
+        })
     }
 
     /// `maxResults` and `nextToken` of the body, for the one list that has them there.
     pub(crate) fn in_body(read: &mut aws::reader::Reader<'_>) -> Option<Self> {
         let max_results = read.body("maxResults", "maxResults").optional();
         let next_token = Self::token(read.body("nextToken", "nextToken"));
-        Some(Self { max_results: max_results?, next_token: next_token? })
+        Some(Self {
+            max_results: max_results?,
+            next_token: next_token?,
+        })
     }
 
     #[expect(
@@ -55,7 +64,11 @@ impl Asked {
         let open = |token: PageToken| sealer.open(request.operation.name, &filters, token.as_str());
         let after = self.next_token.map(open).transpose()?;
         let limit = self.max_results.unwrap_or(default).get();
-        Ok(Window { after, limit, filters })
+        Ok(Window {
+            after,
+            limit,
+            filters,
+        })
     }
 }
 
@@ -77,6 +90,11 @@ impl Window {
     /// `nextToken` for the catalog's next place.
     pub(crate) fn next_token(&self, request: &Request<'_>, next: Option<&str>) -> Option<String> {
         let next = next?;
-        Some(request.cx.sealer.seal(request.operation.name, &self.filters, next))
+        Some(
+            request
+                .cx
+                .sealer
+                .seal(request.operation.name, &self.filters, next),
+        )
     }
 }

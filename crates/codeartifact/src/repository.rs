@@ -1,20 +1,20 @@
 //! Repositories: create, describe, update, list, delete, and where package managers find them.
 
-use aws::page::{Filters, MaxResults};
 use aws::AccountId;
+use aws::page::{Filters, MaxResults};
 use catalog::{
     Action, ConnectionName, DomainAt, DomainName, FormatName, Formats, NewRepository, Page,
     Repository, RepositoryAt, RepositoryChange, RepositoryName,
 };
 use serde::Serialize;
 
-use crate::members::{self, Description as DescriptionText, name};
+use crate::members::{self, Description, name};
 use crate::paging::{Asked, Window};
 use crate::{Answer, Failure, Request, at};
 
 /// `RepositoryDescription`, and without its neighbours `RepositorySummary`.
 #[derive(Serialize)]
-struct Description {
+struct RepositoryOutput {
     name: RepositoryName,
     #[serde(rename = "administratorAccount")]
     administrator_account: AccountId,
@@ -56,7 +56,7 @@ struct Connection {
 /// As the service sends it; the service model has it in other capitals, and clients compare with this.
 const AVAILABLE: &str = "AVAILABLE";
 
-impl Description {
+impl RepositoryOutput {
     fn summary(repository: &Repository) -> Self {
         Self {
             name: repository.name.clone(),
@@ -71,17 +71,24 @@ impl Description {
     }
 
     fn full(repository: &Repository, formats: &Formats) -> Self {
-        let upstream = |name: &RepositoryName| Upstream { repository_name: name.clone() };
+        let upstream = |name: &RepositoryName| Upstream {
+            repository_name: name.clone(),
+        };
         let connection = |name: &ConnectionName| Connection {
             external_connection_name: name.clone(),
-            package_format: formats.connection(name.as_str()).map(|(format, _)| format.name()),
+            package_format: formats
+                .connection(name.as_str())
+                .map(|(format, _)| format.name()),
             status: AVAILABLE,
         };
         let neighbours = Neighbours {
             upstreams: repository.upstreams.iter().map(upstream).collect(),
             external_connections: repository.connection.iter().map(connection).collect(),
         };
-        Self { neighbours: Some(neighbours), ..Self::summary(repository) }
+        Self {
+            neighbours: Some(neighbours),
+            ..Self::summary(repository)
+        }
     }
 }
 
@@ -89,19 +96,23 @@ impl Description {
 #[derive(Serialize)]
 struct Output {
     #[serde(skip_serializing_if = "Option::is_none")]
-    repository: Option<Description>,
+    repository: Option<RepositoryOutput>,
 }
 
 /// The answer that describes one repository.
 pub(crate) fn described(repository: &Repository, formats: &Formats) -> Result<Answer, Failure> {
-    Answer::json(&Output { repository: Some(Description::full(repository, formats)) })
+    Answer::json(&Output {
+        repository: Some(RepositoryOutput::full(repository, formats)),
+    })
 }
 
 pub(crate) async fn create(request: Request<'_>) -> Result<Answer, Failure> {
     let cx = request.cx;
     let (domain, new) = request.read(|read| {
         let at = at::repository(read, &cx.caller);
-        let description = read.body("description", "description").optional::<DescriptionText>();
+        let description = read
+            .body("description", "description")
+            .optional::<Description>();
         let upstreams = members::upstreams(read);
         let tags = members::tags(read);
         let RepositoryAt { domain, name } = at?;
@@ -113,22 +124,30 @@ pub(crate) async fn create(request: Request<'_>) -> Result<Answer, Failure> {
         };
         Some((domain, new))
     })?;
-    let repository = cx.catalog.create_repository(&cx.caller, &domain, new).await?;
-    described(&repository, &cx.formats)
+    let repository = cx
+        .catalog
+        .create_repository(&cx.caller, &domain, new)
+        .await?;
+    described(&repository, cx.catalog.formats())
 }
 
 pub(crate) async fn describe(request: Request<'_>) -> Result<Answer, Failure> {
     let cx = request.cx;
     let at = request.read(|read| at::repository(read, &cx.caller))?;
-    let repository = cx.catalog.repository(&cx.caller, Action::DescribeRepository, &at).await?;
-    described(&repository, &cx.formats)
+    let repository = cx
+        .catalog
+        .repository(&cx.caller, Action::DescribeRepository, &at)
+        .await?;
+    described(&repository, cx.catalog.formats())
 }
 
 pub(crate) async fn update(request: Request<'_>) -> Result<Answer, Failure> {
     let cx = request.cx;
     let (at, change) = request.read(|read| {
         let at = at::repository(read, &cx.caller);
-        let description = read.body("description", "description").optional::<DescriptionText>();
+        let description = read
+            .body("description", "description")
+            .optional::<Description>();
         let upstreams = members::upstreams(read);
         let change = RepositoryChange {
             description: description?.map(|description| description.0),
@@ -136,21 +155,25 @@ pub(crate) async fn update(request: Request<'_>) -> Result<Answer, Failure> {
         };
         Some((at?, change))
     })?;
-    let repository = cx.catalog.repository(&cx.caller, Action::UpdateRepository, &at).await?;
-    described(&repository.update(change).await?, &cx.formats)
+    let repository = cx
+        .catalog
+        .repository(&cx.caller, Action::UpdateRepository, &at)
+        .await?;
+    described(&repository.update(change).await?, cx.catalog.formats())
 }
 
 pub(crate) async fn delete(request: Request<'_>) -> Result<Answer, Failure> {
     let cx = request.cx;
     let at = request.read(|read| at::repository(read, &cx.caller))?;
     let deleted = cx.catalog.delete_repository(&cx.caller, &at).await?;
-    let repository = deleted.map(|repository| Description::full(&repository, &cx.formats));
+    let repository =
+        deleted.map(|repository| RepositoryOutput::full(&repository, cx.catalog.formats()));
     Answer::json(&Output { repository })
 }
 
 #[derive(Serialize)]
 struct List {
-    repositories: Vec<Description>,
+    repositories: Vec<RepositoryOutput>,
     #[serde(rename = "nextToken", skip_serializing_if = "Option::is_none")]
     next_token: Option<String>,
 }
@@ -158,7 +181,9 @@ struct List {
 pub(crate) async fn list(request: Request<'_>) -> Result<Answer, Failure> {
     let cx = request.cx;
     let (prefix, asked) = request.read(|read| {
-        let prefix = read.query("repository-prefix", "repositoryPrefix").optional_with(name);
+        let prefix = read
+            .query("repository-prefix", "repositoryPrefix")
+            .optional_with(name);
         let asked = Asked::in_query(read);
         Some((prefix?, asked?))
     })?;
@@ -177,9 +202,12 @@ pub(crate) async fn list_in_domain(request: Request<'_>) -> Result<Answer, Failu
     let cx = request.cx;
     let (at, administrator, prefix, asked) = request.read(|read| {
         let at = at::domain(read, &cx.caller);
-        let administrator =
-            read.query("administrator-account", "administratorAccount").optional::<AccountId>();
-        let prefix = read.query("repository-prefix", "repositoryPrefix").optional_with(name);
+        let administrator = read
+            .query("administrator-account", "administratorAccount")
+            .optional::<AccountId>();
+        let prefix = read
+            .query("repository-prefix", "repositoryPrefix")
+            .optional_with(name);
         let asked = Asked::in_query(read);
         Some((at?, administrator?, prefix?, asked?))
     })?;
@@ -191,9 +219,17 @@ pub(crate) async fn list_in_domain(request: Request<'_>) -> Result<Answer, Failu
         prefix.as_ref().map(RepositoryName::as_str),
     ]);
     let window = asked.window(&request, MaxResults::FIFTY, filters)?;
-    let domain = cx.catalog.domain(&cx.caller, Action::ListRepositoriesInDomain, &at).await?;
+    let domain = cx
+        .catalog
+        .domain(&cx.caller, Action::ListRepositoriesInDomain, &at)
+        .await?;
     let page = domain
-        .repositories(administrator.as_ref(), prefix.as_ref(), window.after(), window.limit)
+        .repositories(
+            administrator.as_ref(),
+            prefix.as_ref(),
+            window.after(),
+            window.limit,
+        )
         .await?;
     listed(&request, &window, &page)
 }
@@ -204,7 +240,7 @@ fn listed(
     page: &Page<Repository>,
 ) -> Result<Answer, Failure> {
     Answer::json(&List {
-        repositories: page.items.iter().map(Description::summary).collect(),
+        repositories: page.items.iter().map(RepositoryOutput::summary).collect(),
         next_token: window.next_token(request, page.next.as_deref()),
     })
 }
@@ -219,12 +255,19 @@ impl Endpoints {
     /// From the address that clients can reach: scheme, host, port where it is not the scheme's own, no path:
     /// `https://packages.example.com:8443`.
     pub fn new(base: &str) -> Self {
-        Self { base: base.trim_end_matches('/').to_owned() }
+        Self {
+            base: base.trim_end_matches('/').to_owned(),
+        }
     }
 
     /// `https://packages.example.com:8443/d/my-domain-111122223333/maven/my-repository/`. It ends in a slash, because
     /// clients append to it; the names in it need no escaping.
-    pub fn of(&self, domain: &DomainAt, format: &FormatName, repository: &RepositoryName) -> String {
+    pub fn of(
+        &self,
+        domain: &DomainAt,
+        format: &FormatName,
+        repository: &RepositoryName,
+    ) -> String {
         let DomainAt { owner, name } = domain;
         format!("{}/d/{name}-{owner}/{format}/{repository}/", self.base)
     }
@@ -240,16 +283,22 @@ pub(crate) async fn endpoint(request: Request<'_>) -> Result<Answer, Failure> {
     let cx = request.cx;
     let (at, format) = request.read(|read| {
         let at = at::repository(read, &cx.caller);
-        let format = read.query("format", "format").required_with(members::format);
+        let format = read
+            .query("format", "format")
+            .required_with(members::format);
         let kind = read
             .query("endpointType", "endpointType")
             .optional_with(members::only(&["dualstack", "ipv4"]));
         kind?;
         Some((at?, format?))
     })?;
-    cx.catalog.repository(&cx.caller, Action::GetRepositoryEndpoint, &at).await?;
+    cx.catalog
+        .repository(&cx.caller, Action::GetRepositoryEndpoint, &at)
+        .await?;
     let repository_endpoint = cx.endpoints.of(&at.domain, &format, &at.name);
-    Answer::json(&Endpoint { repository_endpoint })
+    Answer::json(&Endpoint {
+        repository_endpoint,
+    })
 }
 
 #[cfg(test)]

@@ -20,12 +20,18 @@ pub(crate) async fn get(request: Request<'_>) -> Result<Answer, Failure> {
     let cx = request.cx;
     let (at, seconds) = request.read(|read| {
         let at = at::domain(read, &cx.caller);
-        let seconds = read.query("duration", "durationSeconds").optional::<DurationSeconds>();
+        let seconds = read
+            .query("duration", "durationSeconds")
+            .optional::<DurationSeconds>();
         Some((at?, seconds?))
     })?;
     let duration = TokenDuration::from_seconds(seconds.map(|seconds| seconds.0))
         .ok_or_else(|| Fault::validation(Reason::FieldValidationFailed, DURATIONS))?;
-    let domain = match cx.catalog.domain(&cx.caller, Action::GetAuthorizationToken, &at).await {
+    let domain = match cx
+        .catalog
+        .domain(&cx.caller, Action::GetAuthorizationToken, &at)
+        .await
+    {
         Err(missing @ Error::NotFound { .. }) => {
             // Two permissions are needed, and neither lack may depend on what exists.
             may_carry_a_token(cx, duration).await?;
@@ -34,7 +40,10 @@ pub(crate) async fn get(request: Request<'_>) -> Result<Answer, Failure> {
         other => other?,
     };
     may_carry_a_token(cx, duration).await?;
-    let issued = cx.iam.issue_token(&cx.caller, domain.number, &domain.owner, duration).await;
+    let issued = cx
+        .iam
+        .issue_token(&cx.caller, domain.number, &domain.owner, duration)
+        .await;
     let token = issued.map_err(|error| match error {
         iam::Error::NoSession => Fault::validation(Reason::Other, NO_SESSION),
         other => unavailable(other),
@@ -62,7 +71,10 @@ async fn may_carry_a_token(cx: &Context, duration: TokenDuration) -> Result<(), 
         resource_tags: &[],
         request_tags: None,
         context: &[
-            ("sts:AWSServiceName", "codeartifact.amazonaws.com".to_owned()),
+            (
+                "sts:AWSServiceName",
+                "codeartifact.amazonaws.com".to_owned(),
+            ),
             ("sts:DurationSeconds", duration.as_seconds().to_string()),
         ],
     };

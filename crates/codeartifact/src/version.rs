@@ -27,7 +27,10 @@ struct OriginOutput {
 struct EntryPoint {
     #[serde(rename = "repositoryName", skip_serializing_if = "Option::is_none")]
     repository_name: Option<RepositoryName>,
-    #[serde(rename = "externalConnectionName", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "externalConnectionName",
+        skip_serializing_if = "Option::is_none"
+    )]
     external_connection_name: Option<ConnectionName>,
 }
 
@@ -56,8 +59,16 @@ pub(crate) struct Coordinates {
 
 impl From<&PackageId> for Coordinates {
     fn from(id: &PackageId) -> Self {
-        let PackageId { format, namespace, name } = id.clone();
-        Self { format, namespace, package: name }
+        let PackageId {
+            format,
+            namespace,
+            name,
+        } = id.clone();
+        Self {
+            format,
+            namespace,
+            package: name,
+        }
     }
 }
 
@@ -82,10 +93,7 @@ impl VersionCoordinates {
 }
 
 /// What binds a page token to a package.
-pub(crate) fn package_filters<'a>(
-    at: &'a RepositoryAt,
-    id: &'a PackageId,
-) -> [Option<&'a str>; 6] {
+pub(crate) fn package_filters<'a>(at: &'a RepositoryAt, id: &'a PackageId) -> [Option<&'a str>; 6] {
     [
         Some(at.domain.owner.as_str()),
         Some(at.domain.name.as_str()),
@@ -117,7 +125,10 @@ impl From<VersionRecord> for Summary {
 
 #[derive(Serialize)]
 struct List {
-    #[serde(rename = "defaultDisplayVersion", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "defaultDisplayVersion",
+        skip_serializing_if = "Option::is_none"
+    )]
     default_display_version: Option<Version>,
     #[serde(flatten)]
     package: Coordinates,
@@ -131,12 +142,16 @@ pub(crate) async fn list(request: Request<'_>) -> Result<Answer, Failure> {
     let (at, status, origin, newest_first, asked) = request.read(|read| {
         let at = at::package(read, &cx.caller);
         let status = read.query("status", "status").optional::<StatusFilter>();
-        let sort = read.query("sortBy", "sortBy").optional_with(only(&["PUBLISHED_TIME"]));
+        let sort = read
+            .query("sortBy", "sortBy")
+            .optional_with(only(&["PUBLISHED_TIME"]));
         let asked = Asked::in_query(read);
-        let origin = read.query("originType", "originType").optional_with(members::origin_type);
+        let origin = read
+            .query("originType", "originType")
+            .optional_with(members::origin_type);
         Some((at?, status?, origin?, sort?.is_some(), asked?))
     })?;
-    let id = at.id(&cx.formats, Naming::Existing)?;
+    let id = at.id(cx.catalog.formats(), Naming::Existing)?;
     let filters = package_filters(&at.repository, &id).into_iter().chain([
         status.map(|status| match status {
             StatusFilter::Recorded(status) => status.as_str(),
@@ -147,15 +162,24 @@ pub(crate) async fn list(request: Request<'_>) -> Result<Answer, Failure> {
     ]);
     let window = asked.window(&request, MaxResults::FIFTY, Filters::of(filters))?;
     let action = Action::ListPackageVersions;
-    let package = cx.catalog.package(&cx.caller, action, &at.repository, &id).await?;
+    let package = cx
+        .catalog
+        .package(&cx.caller, action, &at.repository, &id)
+        .await?;
     // Fails when there is no such package, so it comes first.
     let default_display_version = package.default_display_version().await?;
     let (versions, next) = match status {
         Some(StatusFilter::Deleted) => (Vec::new(), None),
         Some(StatusFilter::Recorded(_)) | None => {
             let status = status.and_then(StatusFilter::recorded);
-            let filter = VersionFilter { status, origin, newest_first };
-            let page = package.versions(filter, window.after(), window.limit).await?;
+            let filter = VersionFilter {
+                status,
+                origin,
+                newest_first,
+            };
+            let page = package
+                .versions(filter, window.after(), window.limit)
+                .await?;
             (page.items, page.next)
         }
     };
@@ -191,7 +215,10 @@ struct Description {
     summary: Option<String>,
     #[serde(rename = "homePage", skip_serializing_if = "Option::is_none")]
     home_page: Option<String>,
-    #[serde(rename = "sourceCodeRepository", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "sourceCodeRepository",
+        skip_serializing_if = "Option::is_none"
+    )]
     source_code_repository: Option<String>,
     #[serde(rename = "publishedTime")]
     published_time: f64,
@@ -227,10 +254,13 @@ const MAX_DISPLAY_NAME: usize = 255;
 pub(crate) async fn describe(request: Request<'_>) -> Result<Answer, Failure> {
     let cx = request.cx;
     let at = request.read(|read| at::version(read, &cx.caller))?;
-    let id = at.package.id(&cx.formats, Naming::Existing)?;
-    let version = at.version(&cx.formats)?;
+    let id = at.package.id(cx.catalog.formats(), Naming::Existing)?;
+    let version = at.version(cx.catalog.formats())?;
     let action = Action::DescribePackageVersion;
-    let package = cx.catalog.package(&cx.caller, action, &at.package.repository, &id).await?;
+    let package = cx
+        .catalog
+        .package(&cx.caller, action, &at.package.repository, &id)
+        .await?;
     let (record, manifest) = package.version(&version).await?;
     let display_name = manifest.display_name.filter(|name| !name.is_empty());
     let display_name = display_name.unwrap_or_else(|| id.name.to_string());
@@ -245,7 +275,11 @@ pub(crate) async fn describe(request: Request<'_>) -> Result<Answer, Failure> {
             home_page: manifest.home_page,
             source_code_repository: manifest.source_code_repository,
             published_time: record.published.epoch_seconds(),
-            licenses: manifest.licenses.into_iter().map(LicenseInfo::from).collect(),
+            licenses: manifest
+                .licenses
+                .into_iter()
+                .map(LicenseInfo::from)
+                .collect(),
             revision: record.revision,
             status: record.status.as_str(),
             origin: record.origin.into(),
@@ -263,10 +297,13 @@ struct Readme {
 pub(crate) async fn readme(request: Request<'_>) -> Result<Answer, Failure> {
     let cx = request.cx;
     let at = request.read(|read| at::version(read, &cx.caller))?;
-    let id = at.package.id(&cx.formats, Naming::Existing)?;
-    let version = at.version(&cx.formats)?;
+    let id = at.package.id(cx.catalog.formats(), Naming::Existing)?;
+    let version = at.version(cx.catalog.formats())?;
     let action = Action::GetPackageVersionReadme;
-    let package = cx.catalog.package(&cx.caller, action, &at.package.repository, &id).await?;
+    let package = cx
+        .catalog
+        .package(&cx.caller, action, &at.package.repository, &id)
+        .await?;
     let (record, manifest) = package.version(&version).await?;
     let readme = manifest.readme.ok_or_else(|| {
         Fault::not_found(
@@ -275,7 +312,10 @@ pub(crate) async fn readme(request: Request<'_>) -> Result<Answer, Failure> {
             format!("Readme not found. Package version {version} of {id} has no readme"),
         )
     })?;
-    Answer::json(&Readme { version: VersionCoordinates::of(&id, &record), readme })
+    Answer::json(&Readme {
+        version: VersionCoordinates::of(&id, &record),
+        readme,
+    })
 }
 
 #[derive(Serialize)]
@@ -292,13 +332,23 @@ struct DependencyOutput {
 
 impl From<Dependency> for DependencyOutput {
     fn from(dependency: Dependency) -> Self {
-        let Dependency { namespace, package, dependency_type, version_requirement } = dependency;
-        Self { namespace, package, dependency_type, version_requirement }
+        let Dependency {
+            namespace,
+            package,
+            dependency_type,
+            version_requirement,
+        } = dependency;
+        Self {
+            namespace,
+            package,
+            dependency_type,
+            version_requirement,
+        }
     }
 }
 
 #[derive(Serialize)]
-struct Dependencies {
+struct DependencyList {
     #[serde(flatten)]
     version: VersionCoordinates,
     #[serde(rename = "nextToken", skip_serializing_if = "Option::is_none")]
@@ -313,13 +363,18 @@ pub(crate) async fn dependencies(request: Request<'_>) -> Result<Answer, Failure
         let asked = Asked::token_in_query(read);
         Some((at?, asked?))
     })?;
-    let id = at.package.id(&cx.formats, Naming::Existing)?;
-    let version = at.version(&cx.formats)?;
+    let id = at.package.id(cx.catalog.formats(), Naming::Existing)?;
+    let version = at.version(cx.catalog.formats())?;
     let repository = &at.package.repository;
-    let filters = package_filters(repository, &id).into_iter().chain([Some(version.as_str())]);
+    let filters = package_filters(repository, &id)
+        .into_iter()
+        .chain([Some(version.as_str())]);
     let window = asked.window(&request, MaxResults::HUNDRED, Filters::of(filters))?;
     let action = Action::ListPackageVersionDependencies;
-    let package = cx.catalog.package(&cx.caller, action, repository, &id).await?;
+    let package = cx
+        .catalog
+        .package(&cx.caller, action, repository, &id)
+        .await?;
     let (record, manifest) = package.version(&version).await?;
     // The order is the document's, so a place in it is a number; it counts only for the document it was made from.
     let start = match window.after() {
@@ -332,8 +387,12 @@ pub(crate) async fn dependencies(request: Request<'_>) -> Result<Answer, Failure
     };
     let end = start.saturating_add(window.limit as usize);
     let next = (end < manifest.dependencies.len()).then(|| format!("{} {end}", record.revision));
-    let page = manifest.dependencies.into_iter().skip(start).take(window.limit as usize);
-    Answer::json(&Dependencies {
+    let page = manifest
+        .dependencies
+        .into_iter()
+        .skip(start)
+        .take(window.limit as usize);
+    Answer::json(&DependencyList {
         version: VersionCoordinates::of(&id, &record),
         next_token: window.next_token(&request, next.as_deref()),
         dependencies: page.map(DependencyOutput::from).collect(),

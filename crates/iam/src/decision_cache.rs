@@ -15,13 +15,17 @@ use crate::authorize::Refusal;
 use crate::policy::Policy;
 
 /// How many decisions are kept of one identity.
-const ENTRIES: usize = 256;
+const ENTRIES: usize = 128;
 /// How long a denial holds: who has just been granted something must not wait longer than this for a change that this
 /// cache cannot see.
 const DENIED_FOR: Duration = Duration::from_secs(5);
 
 /// Which parts of a request a policy looks at; all the others cannot change its answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a question of its own"
+)]
 pub(crate) struct Mentions {
     pub(crate) time: bool,
     pub(crate) source_ip: bool,

@@ -68,8 +68,7 @@ impl Iam {
         if caller.domain_number().is_some() {
             return Err(Error::NoSession);
         }
-        // Whole seconds: a token carries no finer time, and its session must not be younger than it.
-        let issued = Timestamp::from_seconds(self.clock().now().seconds());
+        let issued = self.time_of_issue()?;
         let ends = caller
             .expires()
             .map(|ends| Timestamp::from_seconds(ends.seconds()));
@@ -119,7 +118,7 @@ fn flags(caller: &Caller) -> u8 {
         .as_ref()
         .is_some_and(|session| session.kind != Kind::Token);
     let role = matches!(caller.principal(), Principal::Session { .. });
-    u8::from(temporary) * tokens::TEMPORARY | u8::from(role) * tokens::ROLE_SESSION
+    (u8::from(temporary) * tokens::TEMPORARY) | (u8::from(role) * tokens::ROLE_SESSION)
 }
 
 #[cfg(test)]

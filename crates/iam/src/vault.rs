@@ -1,6 +1,6 @@
 //! Secrets at rest: sealed so that neither the database nor a backup of it gives one away.
 //!
-//! SigV4 is symmetric and its first step mixes in the date, so the server needs the real secret of every key; hashing
+//! Signatures of version 4 are symmetric and their first step mixes in the date, so the server needs the real secret of every key; hashing
 //! is impossible. Envelope encryption instead (`identity.md` 5.8): the master key wraps one data key per account, data
 //! keys seal records with AES-256-GCM:
 //!
@@ -111,14 +111,14 @@ struct DataKey {
     cipher: Aes256Gcm,
 }
 
-const NEWEST: &str = "
+pub(crate) const NEWEST: &str = "
     SELECT version, master_key, wrapped
       FROM data_keys
      WHERE owner = $1
      ORDER BY version DESC
      LIMIT 1";
 
-const VERSION: &str = "
+pub(crate) const VERSION: &str = "
     SELECT version, master_key, wrapped
       FROM data_keys
      WHERE owner = $1

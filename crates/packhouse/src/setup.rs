@@ -126,6 +126,7 @@ pub(crate) async fn house(config: &Config, ground: Ground) -> anyhow::Result<Arc
             addresses: config.upstreams.clone(),
             ..RemoteSettings::default()
         },
+        completes_versions: config.complete_versions,
         limits: config.limits.of_catalog(),
     };
     let catalog = Catalog::start(parts)

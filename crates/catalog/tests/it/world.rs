@@ -20,7 +20,6 @@ use crate::toy::{CONNECTION, FORMATS, asset, version};
 
 pub(crate) struct World {
     pub(crate) catalog: Catalog,
-    pub(crate) iam: Iam,
     pub(crate) clock: Clock,
     pub(crate) admin: Caller,
     pub(crate) nobody: Caller,
@@ -134,6 +133,7 @@ impl World {
             iam: iam.clone(),
             formats: Formats::new(&FORMATS),
             remotes,
+            completes_versions: true,
             limits: Limits {
                 asset_size_bytes: 8 << 20,
                 assets_per_version: 4,
@@ -145,7 +145,6 @@ impl World {
         let nobody = caller(&iam, &nobody).await;
         Self {
             catalog,
-            iam,
             clock,
             admin,
             nobody,

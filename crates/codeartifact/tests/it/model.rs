@@ -50,7 +50,7 @@ impl Model {
     pub(crate) fn sample(&self, shape: &str) -> Value {
         match shape {
             "AccountId" => json!("111122223333"),
-            "Arn" => json!("arn:aws:codeartifact:eu-central-1:111122223333:domain/my-domain"),
+            "Arn" => json!("arn:aws:kms:eu-central-1:111122223333:key/1234"),
             "AssetName" => json!("a file.bin"),
             "DomainName" => json!("my-domain"),
             "ExternalConnectionName" => json!("public:maven-central"),
@@ -107,7 +107,7 @@ impl Model {
                     found.push((format!("at most {max} characters"), json!(long)));
                 }
                 if let Some(pattern) = pattern {
-                    found.push((pattern.to_owned(), json!(self.off_pattern(shape, pattern))));
+                    found.push((pattern.to_owned(), json!(Self::off_pattern(shape, pattern))));
                 }
             }
             "integer" | "long" => {
@@ -133,7 +133,10 @@ impl Model {
                 let required = description.get("required").and_then(Value::as_array);
                 for name in required.into_iter().flatten() {
                     let mut sample = self.sample(shape);
-                    sample.as_object_mut().unwrap().remove(name.as_str().unwrap());
+                    sample
+                        .as_object_mut()
+                        .unwrap()
+                        .remove(name.as_str().unwrap());
                     found.push((format!("{name} is required"), sample));
                 }
                 for (name, member) in description["members"].as_object().unwrap() {
@@ -150,7 +153,7 @@ impl Model {
     }
 
     /// A text of a good length that the pattern does not match.
-    fn off_pattern(&self, shape: &str, pattern: &str) -> String {
+    fn off_pattern(shape: &str, pattern: &str) -> String {
         match pattern {
             "[a-z][a-z0-9\\-]{0,48}[a-z0-9]" => "My_domain".to_owned(),
             "[0-9]{12}" => "11112222333x".to_owned(),
@@ -190,7 +193,10 @@ impl Model {
                 }
                 let required = description.get("required").and_then(Value::as_array);
                 for name in required.into_iter().flatten() {
-                    assert!(found.contains_key(name.as_str().unwrap()), "{at}: no {name}");
+                    assert!(
+                        found.contains_key(name.as_str().unwrap()),
+                        "{at}: no {name}"
+                    );
                 }
             }
             "list" => {
@@ -215,7 +221,10 @@ impl Model {
                 let length = u64::try_from(text.chars().count()).unwrap();
                 let bound = |name: &str| description.get(name).and_then(Value::as_u64);
                 assert!(length >= bound("min").unwrap_or(0), "{at}: {text} is short");
-                assert!(length <= bound("max").unwrap_or(u64::MAX), "{at}: {text} is long");
+                assert!(
+                    length <= bound("max").unwrap_or(u64::MAX),
+                    "{at}: {text} is long"
+                );
                 if let Some(values) = description.get("enum").and_then(Value::as_array) {
                     // The model has `Available`; the guide's sample and the service have capitals.
                     let known = values.contains(value)
@@ -244,8 +253,9 @@ impl Model {
         }
         let members = description.get("members").and_then(Value::as_object);
         for (name, member) in members.into_iter().flatten() {
-            // Members that travel in headers are objects with a location.
-            if let Some(member) = member.as_str()
+            // Members that travel in headers are objects with a location, and one is the body itself.
+            let is_payload = description["payload"] == name.as_str();
+            if let Some(member) = member.as_str().filter(|_| !is_payload)
                 && into.insert(format!("{shape}.{name}"))
             {
                 self.members_of(member, into);

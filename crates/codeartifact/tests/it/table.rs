@@ -66,7 +66,11 @@ fn operations_are_found_by_method_and_path() {
         let fault = unknown(&method, path);
         assert_eq!(fault.code, "ValidationException");
         assert_eq!(fault.status, 400);
-        assert!(fault.members.contains(&("reason", "UNKNOWN_OPERATION".to_owned())));
+        assert!(
+            fault
+                .members
+                .contains(&("reason", "UNKNOWN_OPERATION".to_owned()))
+        );
     }
 }
 
@@ -77,11 +81,23 @@ fn the_page_of_operations_agrees_with_the_table() {
     let page = include_str!("../../../../docs/operations.md");
     let mut lines = page.lines().filter(|line| line.starts_with("| `"));
     for line in OPERATIONS {
-        let state = if line.is_implemented() { "yes" } else { "not yet" };
+        let state = if line.is_implemented() {
+            "yes"
+        } else {
+            "not yet"
+        };
         let mut expected = String::new();
-        write!(expected, "| `{}` | `{} {}` | {state} |", line.name, line.method, line.path).unwrap();
+        write!(
+            expected,
+            "| `{}` | `{} {}` | {state} |",
+            line.name, line.method, line.path
+        )
+        .unwrap();
         let found = lines.next().unwrap_or("");
-        assert!(found.starts_with(&expected), "expected {expected}\nfound    {found}");
+        assert!(
+            found.starts_with(&expected),
+            "expected {expected}\nfound    {found}"
+        );
     }
     assert_eq!(lines.next(), None);
 }

@@ -122,6 +122,8 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "How much memory may hold the bytes of small assets."),
     setting("upstream", "public:NAME=URL", "", Upstreams,
         "Address of the public registry behind an external connection. `packhouse upstreams detect --write` finds those that this machine's own clients use."),
+    setting("complete-versions", "BOOL", "true", Text,
+        "Whether the further files of a version that was taken from a public registry (sources, documentation) are fetched in the background, or only when somebody asks for them."),
     setting("master-key-file", "FILE", "", Text,
         "The key that seals all stored secrets. Without it `master.key` in the data directory, made by the first start. Keep it apart from backups of the database."),
     setting("auth-strict-root", "", "false", Switch,

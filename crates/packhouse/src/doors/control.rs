@@ -102,7 +102,6 @@ async fn rest_answer(
         caller,
         endpoints: Endpoints::new(&base),
         sealer: house.sealer.clone(),
-        formats: house.catalog.formats().clone(),
     };
     let input = Input {
         query: claim.query().to_vec(),

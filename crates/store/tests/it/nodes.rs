@@ -1,5 +1,6 @@
 //! What is not the same on both: one process or several, a file or a server.
 
+use std::os::unix::fs::PermissionsExt;
 use std::sync::{Arc, Mutex};
 
 use store::{Database, DatabaseAddress, Error, Touched, Tx};
@@ -16,7 +17,9 @@ fn told(database: &Database) -> Arc<Mutex<Vec<Touched>>> {
 async fn touch(database: &Database, topics: &[&str]) {
     let topics: Vec<String> = topics.iter().map(|topic| (*topic).to_owned()).collect();
     let touch = move |tx: &mut Tx<'_>| {
-        topics.iter().for_each(|topic| tx.touch(topic));
+        for topic in &topics {
+            tx.touch(topic);
+        }
         Ok::<_, Error>(())
     };
     database.write(touch).await.unwrap();
@@ -66,7 +69,6 @@ async fn an_sqlite_file_is_there_again_after_the_last_handle_is_gone() {
         // The log was folded into the file.
         assert!(!path.with_extension("db-wal").exists());
     }
-    use std::os::unix::fs::PermissionsExt;
     let mode = std::fs::metadata(&path).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
 }
