@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use aws::Timestamp;
 use bytes::Bytes;
-use store::{ByteStream, Digests};
+use store::{ByteStream, Digests, Location};
 
 use crate::fetch::{Arriving, Fetched};
 use crate::names::{AssetId, AssetName, VersionId};
@@ -119,6 +119,14 @@ impl Asset {
             Source::Recorded(asset) => Some(&asset.record.digests),
             Source::Derived(record, _) => Some(&record.digests),
             Source::Arriving(..) | Source::Seen { .. } => None,
+        }
+    }
+
+    /// Where its bytes are, if it is stored.
+    pub(crate) fn location(&self) -> Option<&Location> {
+        match &self.source {
+            Source::Recorded(asset) => Some(&asset.location),
+            Source::Derived(..) | Source::Arriving(..) | Source::Seen { .. } => None,
         }
     }
 

@@ -16,6 +16,7 @@ use store::{ByteStream, Follow, Incoming, Stored};
 use tokio::sync::watch;
 
 use crate::change::By;
+use crate::complete::Completion;
 use crate::format::{Format, Manifest};
 use crate::names::{AssetId, ConnectionName};
 use crate::package::{Origin, OriginType, Status};
@@ -505,6 +506,11 @@ impl Fetch<'_> {
             .unwrap_or_else(PoisonError::into_inner)
             .take()
             .unwrap_or_default();
+        let first = wanting
+            .iter()
+            .find(|other| other.id != self.connected.id)
+            .unwrap_or(&self.connected);
+        let first = Arc::clone(first);
         let connected = Arc::clone(&self.connected);
         let id = self.id.version.clone();
         let recorded: Result<Recorded> = self
@@ -529,6 +535,15 @@ impl Fetch<'_> {
         match recorded {
             Ok(recorded) => {
                 self.catalog.remove_spare(recorded.spare).await;
+                if recorded.created && self.catalog.0.completes_versions {
+                    let (connected, id) = (Arc::clone(&self.connected), self.id.version.clone());
+                    // A full queue is no harm: what is not completed is fetched when it is asked for.
+                    let _ = self.catalog.0.completions.try_send(Completion {
+                        connected,
+                        wanting: first,
+                        id,
+                    });
+                }
                 Ok(())
             }
             Err(Error::Conflict { message, .. }) => {

@@ -12,6 +12,8 @@
 mod action;
 mod asset;
 pub mod change;
+mod complete;
+mod copy;
 mod domain;
 mod error;
 mod fetch;
@@ -33,6 +35,7 @@ mod shelf;
 mod sweep;
 mod tags;
 mod upstream;
+mod versions;
 
 use std::sync::Arc;
 
@@ -48,6 +51,7 @@ pub use store::{ByteStream, Digests};
 
 pub use action::{Action, Scope};
 pub use asset::{Asset, AssetRecord};
+pub use copy::Copying;
 pub use domain::{Domain, DomainAt, DomainFigures};
 pub use error::{Error, Kind, Result};
 pub use format::{
@@ -71,6 +75,7 @@ pub use remote::{
 };
 pub use repository::{NewRepository, PackageFilter, Repository, RepositoryAt, RepositoryChange};
 pub use sweep::Swept;
+pub use versions::{FailureCode, Outcomes, Selection};
 
 /// The catalog: everything above databases and bytes, below HTTP. Cheap to clone.
 #[derive(Clone)]
@@ -85,6 +90,9 @@ struct Inner {
     limits: Limits,
     shelf: Shelf,
     fetches: Fetches,
+    /// Versions whose further files are to be fetched.
+    completions: tokio::sync::mpsc::Sender<complete::Completion>,
+    completes_versions: bool,
     /// Fetches under way; they outlive the requests that asked for them.
     tasks: TaskTracker,
 }
@@ -107,6 +115,8 @@ pub struct Parts {
     pub formats: Formats,
     /// Where public registries are.
     pub remotes: RemoteSettings,
+    /// Whether the further files of a version taken from a registry are fetched in the background.
+    pub completes_versions: bool,
     /// Limits.
     pub limits: Limits,
 }
@@ -153,15 +163,15 @@ impl Catalog {
             iam,
             formats,
             remotes,
+            completes_versions,
             limits,
         } = parts;
         database.migrate("catalog", MIGRATIONS).await?;
         let remotes = Remotes::new(&database, &blobs, iam.clock().clone(), remotes)
             .map_err(Error::internal)?;
         let shelf = Shelf::new(&database);
-        let fetches = Fetches::default();
-        let tasks = TaskTracker::new();
-        Ok(Self(Arc::new(Inner {
+        let (completions, queue) = complete::queue();
+        let inner = Arc::new(Inner {
             database,
             blobs,
             iam,
@@ -169,9 +179,13 @@ impl Catalog {
             remotes,
             limits,
             shelf,
-            fetches,
-            tasks,
-        })))
+            fetches: Fetches::default(),
+            completions,
+            completes_versions,
+            tasks: TaskTracker::new(),
+        });
+        tokio::spawn(complete::work(Arc::downgrade(&inner), queue));
+        Ok(Self(inner))
     }
 
     /// Waits for the fetches that run. Call it after the last request has been answered.

@@ -129,13 +129,13 @@ impl Iam {
             .await?
             .filter(|identity| !identity.revoked)
         else {
-            return Err(denied(ask, nobody(ask), now));
+            return Err(denied(ask, &nobody(ask), now));
         };
         let mentions = ask.mentions(&identity);
         if mentions.time {
             return self
                 .decide(ask, &identity, &known, now)
-                .map_err(|refusal| denied(ask, refusal, now));
+                .map_err(|refusal| denied(ask, &refusal, now));
         }
         let key = ask.key(mentions);
         let answer = identity.decisions.get(&key, now).unwrap_or_else(|| {
@@ -143,7 +143,7 @@ impl Iam {
             identity.decisions.put(key, &answer, now);
             answer
         });
-        answer.map_err(|refusal| denied(ask, refusal, now))
+        answer.map_err(|refusal| denied(ask, &refusal, now))
     }
 
     fn decide(
@@ -325,7 +325,7 @@ fn nobody(ask: &Ask<'_>) -> Refusal {
     }
 }
 
-fn denied(ask: &Ask<'_>, refusal: Refusal, now: Timestamp) -> AuthorizeError {
+fn denied(ask: &Ask<'_>, refusal: &Refusal, now: Timestamp) -> AuthorizeError {
     AuthorizeError::Denied(Box::new(Denial {
         id: ids::record_id(u64::try_from(now.millis()).unwrap_or(0)),
         message: refusal.message.as_ref().to_owned(),

@@ -22,6 +22,10 @@ const DENIED_FOR: Duration = Duration::from_secs(5);
 
 /// Which parts of a request a policy looks at; all the others cannot change its answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a question of its own"
+)]
 pub(crate) struct Mentions {
     pub(crate) time: bool,
     pub(crate) source_ip: bool,

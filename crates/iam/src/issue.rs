@@ -119,7 +119,7 @@ fn flags(caller: &Caller) -> u8 {
         .as_ref()
         .is_some_and(|session| session.kind != Kind::Token);
     let role = matches!(caller.principal(), Principal::Session { .. });
-    u8::from(temporary) * tokens::TEMPORARY | u8::from(role) * tokens::ROLE_SESSION
+    (u8::from(temporary) * tokens::TEMPORARY) | (u8::from(role) * tokens::ROLE_SESSION)
 }
 
 #[cfg(test)]

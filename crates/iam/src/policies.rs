@@ -166,7 +166,7 @@ impl Iam {
             );
             match (arn, name, document) {
                 (arn, Some(name), Some(document)) => {
-                    set.push(self.compile(arn.as_deref(), &name, &document)?)
+                    set.push(self.compile(arn.as_deref(), &name, &document)?);
                 }
                 // Not one of ours: it is AWS's, or it is gone and grants nothing.
                 (Some(arn), _, _) => set.extend(self.managed_by_aws(&arn)?),

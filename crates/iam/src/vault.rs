@@ -1,6 +1,6 @@
 //! Secrets at rest: sealed so that neither the database nor a backup of it gives one away.
 //!
-//! SigV4 is symmetric and its first step mixes in the date, so the server needs the real secret of every key; hashing
+//! Signatures of version 4 are symmetric and their first step mixes in the date, so the server needs the real secret of every key; hashing
 //! is impossible. Envelope encryption instead (`identity.md` 5.8): the master key wraps one data key per account, data
 //! keys seal records with AES-256-GCM:
 //!

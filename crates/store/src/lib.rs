@@ -7,7 +7,8 @@
 //! - `ON CONFLICT`, `RETURNING`, recursive `WITH` and partial indexes are good on both. JSON operators, `ILIKE`, database clocks and
 //!   `SKIP LOCKED` are not.
 //! - Booleans are `flag = 1`, never a bare `flag`. `LIKE` tells cases apart and needs its `ESCAPE` spelled out.
-//! - A `$n` that is compared with nothing (`SELECT $1`) needs `CAST($1 AS BIGINT)` or `CAST($1 AS TEXT)` where it may be null.
+//! - A `$n` is text or a 64-bit number, never anything else: `CAST` where an expression needs another.
+//! - A statement contains no comments and no `$n` inside quotes.
 //! - Columns are `{name}`, `TEXT` or `BIGINT` ([`Migration`]); only `{name}` sorts alike everywhere, by bytes.
 //!
 //! Bytes come first, then one short transaction refers to them: a crash leaves bytes that nobody refers to, never the opposite.

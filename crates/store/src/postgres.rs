@@ -8,6 +8,7 @@ mod cell;
 mod listen;
 mod tls;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use deadpool_postgres::{
     RecyclingMethod, Runtime,
 };
 use tokio::runtime::Handle;
+use tokio_postgres::Statement;
 use tokio_postgres::error::{DbError, SqlState};
 use tokio_postgres::types::{ToSql, Type};
 
@@ -284,10 +286,7 @@ impl Transaction<'_> {
 }
 
 async fn rows(client: &ClientWrapper, sql: &str, values: &[Value]) -> Result<Vec<Row>, Error> {
-    let statement = client
-        .prepare_typed_cached(sql, &types(values))
-        .await
-        .map_err(mapped)?;
+    let statement = prepare(client, sql, values).await?;
     let columns: Arc<[String]> = statement
         .columns()
         .iter()
@@ -315,10 +314,7 @@ async fn rows(client: &ClientWrapper, sql: &str, values: &[Value]) -> Result<Vec
 }
 
 async fn execute(client: &ClientWrapper, sql: &str, values: &[Value]) -> Result<u64, Error> {
-    let statement = client
-        .prepare_typed_cached(sql, &types(values))
-        .await
-        .map_err(mapped)?;
+    let statement = prepare(client, sql, values).await?;
     let values: Vec<Bound<'_>> = values.iter().map(Bound).collect();
     client
         .execute(&statement, &parameters(&values))
@@ -326,16 +322,60 @@ async fn execute(client: &ClientWrapper, sql: &str, values: &[Value]) -> Result<
         .map_err(mapped)
 }
 
-/// Null is left to the server, which knows the column.
-fn types(values: &[Value]) -> Vec<Type> {
-    values
+/// The statement from the connection's cache, or from the server and then kept.
+///
+/// Null is written into the text: the server cannot tell the type of `$1` in `$1 IS NULL OR name = $1` and refuses it, but does not mind
+/// `NULL IS NULL OR name = NULL`. Its number then goes unused, with a type that makes no difference.
+async fn prepare(client: &ClientWrapper, sql: &str, values: &[Value]) -> Result<Statement, Error> {
+    let types: Vec<Type> = values
         .iter()
         .map(|value| match value {
-            Value::Null => Type::UNKNOWN,
             Value::Int(_) => Type::INT8,
-            Value::Text(_) => Type::TEXT,
+            Value::Null | Value::Text(_) => Type::TEXT,
         })
-        .collect()
+        .collect();
+    let sql = if values.contains(&Value::Null) {
+        Cow::Owned(with_nulls(sql, values))
+    } else {
+        Cow::Borrowed(sql)
+    };
+    client
+        .prepare_typed_cached(&sql, &types)
+        .await
+        .map_err(mapped)
+}
+
+/// `NULL` in place of every `$n` that is null; what is quoted stays as it is.
+fn with_nulls(sql: &str, values: &[Value]) -> String {
+    let mut text = String::with_capacity(sql.len());
+    let mut quote = None;
+    let mut rest = sql;
+    while let Some(character) = rest.chars().next() {
+        let after = &rest[character.len_utf8()..];
+        let digits = after.len()
+            - after
+                .trim_start_matches(|next: char| next.is_ascii_digit())
+                .len();
+        let number = after[..digits]
+            .parse::<usize>()
+            .ok()
+            .filter(|_| character == '$' && quote.is_none());
+        let value = number.and_then(|number| values.get(number.checked_sub(1)?));
+        if value == Some(&Value::Null) {
+            text.push_str("NULL");
+            rest = &after[digits..];
+            continue;
+        }
+        match quote {
+            // A quote inside quotes is doubled, which closes and opens again.
+            Some(open) if open == character => quote = None,
+            None if matches!(character, '\'' | '"') => quote = Some(character),
+            _ => {}
+        }
+        text.push(character);
+        rest = after;
+    }
+    text
 }
 
 fn parameters<'a>(values: &'a [Bound<'a>]) -> Vec<&'a (dyn ToSql + Sync)> {
@@ -454,6 +494,21 @@ mod tests {
             ("", "index users_key"),
         ] {
             assert_eq!(named("users", detail, "users_key"), expected, "{detail}");
+        }
+    }
+
+    #[test]
+    fn null_is_written_into_the_text() {
+        let values = [Value::Null, "x".into(), Value::Null];
+        for (sql, expected) in [
+            ("SELECT $1, $2, $3", "SELECT NULL, $2, NULL"),
+            (
+                "SELECT '$1', \"$1\", 'it''s $1', $1",
+                "SELECT '$1', \"$1\", 'it''s $1', NULL",
+            ),
+            ("SELECT $10, $0, $, é $1", "SELECT $10, $0, $, é NULL"),
+        ] {
+            assert_eq!(with_nulls(sql, &values), expected);
         }
     }
 

@@ -39,10 +39,11 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// Compiles a text of any kind of policy. Checks its shape, not whether some API may store it: that is
-    /// [`validate`](super::validate), which every text from outside passes first.
+    /// Compiles a text of any kind of policy. Checks its shape, not whether some API may store it:
+    /// that is [`validate`](super::validate), which every text from outside passes first.
     ///
-    /// Errors: texts that cannot be understood, and `NotPrincipal` with `Allow`, which would grant to the world.
+    /// Errors: texts that cannot be understood, and `NotPrincipal` with `Allow`, which would grant
+    /// to the world.
     pub fn parse(text: &str, source: PolicySource) -> Result<Self, Malformed> {
         Self::compile(Document::read(text)?, text, source)
     }
@@ -83,7 +84,8 @@ impl Policy {
         &self.source
     }
 
-    /// The condition keys it may read, in lower case. A decision depends on no other part of the context.
+    /// The condition keys it may read, in lower case. A decision depends on no other part of the
+    /// context.
     pub fn context_keys(&self) -> &BTreeSet<String> {
         &self.context_keys
     }
@@ -205,7 +207,8 @@ impl Statement {
         })
     }
 
-    /// Without the element, as in trust policies, the statement speaks about whatever it is attached to.
+    /// Without the element, as in trust policies, the statement speaks about whatever it is
+    /// attached to.
     fn covers_resource(&self, subject: &Subject<'_>) -> bool {
         let Some(listed) = &self.resources else {
             return true;
@@ -245,6 +248,6 @@ impl Resource {
         variables
             .into_iter()
             .flatten()
-            .map(|variable| &*variable.key)
+            .map(|variable| variable.key.as_str())
     }
 }

@@ -1,6 +1,7 @@
 //! Condition operators: `{"StringLike": {"aws:PrincipalTag/team": ["a*", "b*"]}}`.
 //!
-//! Operands are parsed when a policy is read, so a bad date is found on save and costs nothing per request.
+//! Operands are parsed when a policy is read, so a bad date is found on save and costs nothing per
+//! request.
 
 use std::cmp::Ordering;
 use std::net::IpAddr;
@@ -12,7 +13,7 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
-use super::context::{Context, fold};
+use super::context::{Context, Key};
 use super::malformed::Malformed;
 use super::pattern::{ArnParts, ArnPattern, Pattern, Syntax};
 use super::variables::Variable;
@@ -23,7 +24,7 @@ pub(super) struct Condition {
     quantifier: Quantifier,
     if_exists: bool,
     negated: bool,
-    key: Box<str>,
+    key: Key,
     operands: Operands,
 }
 
@@ -88,7 +89,8 @@ impl Comparison {
 }
 
 impl Condition {
-    /// Compiles `{operator: {key: values}}`; `variables` says whether the policy's version knows them.
+    /// Compiles `{operator: {key: values}}`; `variables` says whether the policy's version knows
+    /// them.
     ///
     /// Errors: an unknown operator, or a value the operator cannot compare with.
     pub(super) fn read(
@@ -117,7 +119,7 @@ impl Condition {
             quantifier,
             if_exists,
             negated,
-            key: fold(key),
+            key: Key::of(key),
             operands,
         })
     }
@@ -133,7 +135,9 @@ impl Condition {
             }
             _ => Box::new(std::iter::empty()),
         };
-        std::iter::once(&*self.key).chain(variables.map(|variable| &*variable.key))
+        std::iter::once(&self.key)
+            .chain(variables.map(|variable| &variable.key))
+            .map(Key::as_str)
     }
 
     /// Whether the request satisfies it.
@@ -222,7 +226,8 @@ fn arns(values: &[String], variables: bool) -> Result<Vec<Option<ArnPattern>>, M
 }
 
 impl Operands {
-    /// Whether one of the listed values matches the request's; a request value of another type matches none.
+    /// Whether one of the listed values matches the request's; a request value of another type
+    /// matches none.
     fn any_matches(&self, value: &str, context: &Context) -> bool {
         match self {
             Self::Absent(_) => false,
@@ -260,7 +265,8 @@ impl Operands {
     }
 }
 
-/// A decimal number, exact: counted in units of 10⁻¹⁸, so that 19 digits before and 18 behind the point fit.
+/// A decimal number, exact: counted in units of 10⁻¹⁸, so that 19 digits before and 18 behind the
+/// point fit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Number(i128);
 
@@ -292,7 +298,8 @@ impl Number {
     }
 }
 
-/// `2026-03-14T15:09:26Z`, with an offset instead of `Z`, without a time (midnight UTC), or seconds since 1970.
+/// `2026-03-14T15:09:26Z`, with an offset instead of `Z`, without a time (midnight UTC), or seconds
+/// since 1970.
 fn date(text: &str) -> Option<Timestamp> {
     if text.bytes().all(|byte| byte.is_ascii_digit()) {
         return Timestamp::from_second(text.parse().ok()?).ok();

@@ -2,11 +2,12 @@
 //!
 //! ```text
 //! policy    = { Version?, Id?, Statement: statement | [statement...] }
-//! statement = { Sid?, Effect, Action|NotAction, Resource|NotResource, Principal|NotPrincipal, Condition? }
+//! statement = { Sid?, Effect, Action|NotAction, Resource|NotResource, Principal|NotPrincipal,
+//!               Condition? }
 //! ```
 //!
-//! A string may stand wherever a list of strings may. What this reader lets pass has the right shape; whether a
-//! particular API may store it is for [`validate`](super::validate).
+//! A string may stand wherever a list of strings may. What this reader lets pass has the right
+//! shape; whether a particular API may store it is for [`validate`](super::validate).
 
 use serde_json::value::RawValue;
 
@@ -103,8 +104,8 @@ pub struct Span {
 impl Document {
     /// Reads a text.
     ///
-    /// Errors: what is not JSON or not of this grammar is "Syntax errors in policy."; characters outside tab, line
-    /// feed, carriage return and U+0020 to U+00FF are a `ValidationError`.
+    /// Errors: what is not JSON or not of this grammar is "Syntax errors in policy."; characters
+    /// outside tab, line feed, carriage return and U+0020 to U+00FF are a `ValidationError`.
     pub(super) fn read(text: &str) -> Result<Self, Malformed> {
         Self::of(json::read(text).map_err(|_| Malformed::syntax())?, text)
     }

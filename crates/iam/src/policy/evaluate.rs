@@ -1,7 +1,7 @@
 //! The decision: may this caller do this, by these policies?
 //!
-//! Pure and complete: everything that counts is in the two arguments. The order is that of the AWS documentation on
-//! policy evaluation, with `CodeArtifact`'s two kinds of resource policies.
+//! Pure and complete: everything that counts is in the two arguments. The order is that of the AWS
+//! documentation on policy evaluation, with `CodeArtifact`'s two kinds of resource policies.
 //!
 //! ```text
 //! a matching Deny anywhere                     -> denied
@@ -31,8 +31,9 @@ pub struct Ask<'a> {
     pub action: &'a str,
     /// On what: an ARN, or `*` for actions without a resource.
     pub resource: &'a str,
-    /// A second ARN the same resource goes by. `CreateRepository` and `CreatePackageGroup` are asked for the ARN to be
-    /// and for the domain's: within each kind of policy, an Allow for one is enough and a Deny for either wins.
+    /// A second ARN the same resource goes by. `CreateRepository` and `CreatePackageGroup` are
+    /// asked for the ARN to be and for the domain's: within each kind of policy, an Allow for one
+    /// is enough and a Deny for either wins.
     pub also: Option<&'a str>,
     /// The account of the domain or role; for `*`, the caller's.
     pub resource_owner: &'a str,
@@ -51,15 +52,15 @@ pub struct Policies<'a> {
     pub identity: &'a [Arc<Policy>],
     /// The permissions boundary of the user or role.
     pub boundary: Option<&'a Policy>,
-    /// Those passed when the session began. `Some` of an empty list allows nothing: that is what remains when a
-    /// managed session policy was deleted.
+    /// Those passed when the session began. `Some` of an empty list allows nothing: that is what
+    /// remains when a managed session policy was deleted.
     pub session: Option<&'a [Arc<Policy>]>,
     /// Those attached to the resource.
     pub resource: ResourcePolicies<'a>,
 }
 
-/// The policies attached to the resource and to what contains it. All that exist may be given; which of them are
-/// looked at is decided by action and resource.
+/// The policies attached to the resource and to what contains it. All that exist may be given;
+/// which of them are looked at is decided by action and resource.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ResourcePolicies<'a> {
     /// Of the domain.
@@ -77,7 +78,8 @@ pub struct Decision {
     pub allowed: bool,
     /// Why.
     pub reason: Reason,
-    /// The statements it rests on: the denying ones of an explicit denial, otherwise all that allow.
+    /// The statements it rests on: the denying ones of an explicit denial, otherwise all that
+    /// allow.
     pub matched: Vec<MatchedStatement>,
     /// Whether the permissions boundary allows, where there is one.
     pub boundary_allows: Option<bool>,
@@ -218,7 +220,8 @@ fn is_closed_to_root(ask: &Ask<'_>) -> bool {
 
 /// Which of the domain's and the repository's policies are looked at.
 ///
-/// So nobody can lock himself out, and no resource policy can hand out the right to write a domain policy.
+/// So nobody can lock himself out, and no resource policy can hand out the right to write a domain
+/// policy.
 fn applicable<'a>(subject: &Subject<'_>, given: &ResourcePolicies<'a>) -> [Option<&'a Policy>; 2] {
     let Some(resource) = subject
         .resource
@@ -240,8 +243,8 @@ fn is_in_repository(arn: &ArnParts<'_>) -> bool {
     arn.resource().starts_with("repository/") || arn.resource().starts_with("package/")
 }
 
-/// Whether the account owns the resource: it is the one in the ARN, or, for a repository and what is in it, the one
-/// that administers it.
+/// Whether the account owns the resource: it is the one in the ARN, or, for a repository and what
+/// is in it, the one that administers it.
 fn is_owner(ask: &Ask<'_>, account: &str) -> bool {
     let in_repository = || ArnParts::split(ask.resource).is_some_and(|arn| is_in_repository(&arn));
     account == ask.resource_owner
@@ -252,7 +255,8 @@ fn is_owner(ask: &Ask<'_>, account: &str) -> bool {
 struct Say {
     kind: PolicyType,
     denies: bool,
-    /// How closely an allowing statement names the caller; kinds that name nobody count as naming him directly.
+    /// How closely an allowing statement names the caller; kinds that name nobody count as naming
+    /// him directly.
     allows: Option<Naming>,
     allowing: Vec<MatchedStatement>,
     denying: Vec<MatchedStatement>,

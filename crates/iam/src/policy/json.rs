@@ -1,7 +1,7 @@
 //! JSON as a policy may use it: no repeated keys, sixteen levels at most.
 //!
-//! `serde_json` keeps the last of two equal keys without a word, so `{"Effect": "Deny", "Effect": "Allow"}`
-//! would read as an Allow. This reader refuses it.
+//! `serde_json` keeps the last of two equal keys without a word, so a statement with
+//! `"Effect": "Deny", "Effect": "Allow"` would read as an Allow. This reader refuses it.
 
 use std::fmt;
 
@@ -9,8 +9,8 @@ use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess,
 use serde_json::Number;
 use serde_json::value::RawValue;
 
-/// How deep lists and objects may nest. The deepest honest policy needs six levels: document, statements,
-/// statement, condition, operator, list of values.
+/// How deep lists and objects may nest. The deepest honest policy needs six levels: document,
+/// statements, statement, condition, operator, list of values.
 const MAX_DEPTH: usize = 16;
 
 /// A JSON value that keeps the order of its keys.

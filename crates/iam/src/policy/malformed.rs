@@ -12,7 +12,8 @@ pub struct Malformed {
     message: Cow<'static, str>,
 }
 
-/// The error code a malformed document is answered with; which one depends on the API that stores it.
+/// The error code a malformed document is answered with; which one depends on the API that stores
+/// it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MalformedCode {
     /// IAM and STS: the text is not a policy.
@@ -36,7 +37,8 @@ impl MalformedCode {
         }
     }
 
-    /// The HTTP status that belongs to the code in the service models: 409 for a quota, 400 for the rest.
+    /// The HTTP status that belongs to the code in the service models: 409 for a quota, 400 for the
+    /// rest.
     pub fn status(self) -> u16 {
         match self {
             Self::LimitExceeded => 409,

@@ -1,5 +1,5 @@
-//! The sentence a refused caller reads. It names the kind of policy that stood in the way and nothing in it, so it
-//! can go to callers of other accounts, too.
+//! The sentence a refused caller reads. It names the kind of policy that stood in the way and
+//! nothing in it, so it can go to callers of other accounts, too.
 
 use super::evaluate::{Ask, Decision, PolicyType, Reason};
 use super::principal::Principal;

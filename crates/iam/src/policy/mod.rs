@@ -1,11 +1,12 @@
 //! Policies: what is written in them, and what it means for a request.
 //!
-//! A text from outside passes [`validate`], which answers in the words of the API it was sent to; a text that was
-//! stored is read again with [`Policy::parse`]. Either gives a [`Policy`], compiled once. [`evaluate`] then answers an
-//! [`Ask`] from [`Policies`]: a pure function of its two arguments, for every request and every simulation alike.
+//! A text from outside passes [`validate`], which answers in the words of the API it was sent to; a
+//! text that was stored is read again with [`Policy::parse`]. Either gives a [`Policy`], compiled
+//! once. [`evaluate`] then answers an [`Ask`] from [`Policies`]: a pure function of its two
+//! arguments, for every request and every simulation alike.
 //!
-//! Source: the IAM user guide, "IAM JSON policy reference" and "Policy evaluation logic", and the `CodeArtifact` user
-//! guide, "Domain policies" and "Repository policies".
+//! Source: the IAM user guide, "IAM JSON policy reference" and "Policy evaluation logic", and the
+//! `CodeArtifact` user guide, "Domain policies" and "Repository policies".
 
 mod compiled;
 mod condition;

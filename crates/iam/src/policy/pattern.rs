@@ -1,8 +1,8 @@
 //! Texts with `*`, `?` and variables, and ARNs made of six of them.
 //!
-//! A pattern is cut at its stars when a policy is read. What lies between two stars has a fixed length, so the
-//! leftmost place where it fits is always the right one: matching walks through the text once and never goes back,
-//! however many stars there are.
+//! A pattern is cut at its stars when a policy is read. What lies between two stars has a fixed
+//! length, so the leftmost place where it fits is always the right one: matching walks through the
+//! text once and never goes back, however many stars there are.
 
 use std::borrow::Cow;
 
@@ -203,20 +203,14 @@ fn find<'a>(segment: &[Piece], text: &'a str, context: &Context) -> Option<&'a s
 
 /// Whether the segment stands at the end of the text.
 fn ends(segment: &[Piece], text: &str, context: &Context) -> Option<()> {
-    let mut length = 0;
-    for piece in segment {
-        length += match piece {
-            Piece::AnyOne => 1,
-            Piece::Literal(_) | Piece::Variable(_) => piece.text(context)?.chars().count(),
-        };
-    }
-    let start = match length.checked_sub(1) {
-        None => text.len(),
-        Some(before) => text.char_indices().rev().nth(before)?.0,
-    };
-    strip(segment, &text[start..], context)?
-        .is_empty()
-        .then_some(())
+    segment.iter().try_rfold(text, |rest, piece| match piece {
+        Piece::AnyOne => rest
+            .chars()
+            .next_back()
+            .map(|last| &rest[..rest.len() - last.len_utf8()]),
+        Piece::Literal(_) | Piece::Variable(_) => rest.strip_suffix(piece.text(context)?),
+    })?;
+    Some(())
 }
 
 /// The six parts of an ARN: `arn`, partition, service, region, account, resource.
@@ -226,9 +220,20 @@ pub(super) struct ArnParts<'a>([&'a str; 6]);
 impl<'a> ArnParts<'a> {
     /// Splits at the first five colons; nothing, if there are fewer.
     pub(super) fn split(text: &'a str) -> Option<Self> {
-        let mut parts = text.splitn(6, ':');
-        let mut next = || parts.next();
-        Some(Self([next()?, next()?, next()?, next()?, next()?, next()?]))
+        let mut colons = text
+            .bytes()
+            .enumerate()
+            .filter(|(_, byte)| *byte == b':')
+            .map(|(at, _)| at);
+        let mut start = 0;
+        let mut parts = [""; 6];
+        for part in &mut parts[..5] {
+            let end = colons.next()?;
+            *part = &text[start..end];
+            start = end + 1;
+        }
+        parts[5] = &text[start..];
+        Some(Self(parts))
     }
 
     /// The service, such as `codeartifact`.
@@ -247,7 +252,8 @@ impl<'a> ArnParts<'a> {
 pub(super) struct ArnPattern([Pattern; 6]);
 
 impl ArnPattern {
-    /// As it stands under `Resource`: a short one is completed with `*`, and only the last part knows variables.
+    /// As it stands under `Resource`: a short one is completed with `*`, and only the last part
+    /// knows variables.
     pub(super) fn resource(text: &str, variables: bool) -> Result<Self, Malformed> {
         let mut parts = text.splitn(6, ':');
         let mut next = || Pattern::plain(parts.next().unwrap_or("*"));
@@ -263,29 +269,31 @@ impl ArnPattern {
         Ok(Self([arn, partition, service, region, account, last]))
     }
 
-    /// As it stands in a condition: all parts know variables; with fewer than six parts it can match nothing.
+    /// As it stands in a condition: all parts know variables; with fewer than six parts it can
+    /// match nothing.
     pub(super) fn condition(text: &str, variables: bool) -> Result<Option<Self>, Malformed> {
         let tokens = if variables {
             tokens(text)?
         } else {
             vec![Token::Open(text.to_owned())]
         };
-        let mut parts: Vec<Vec<Token>> = vec![Vec::new()];
+        let mut done: Vec<Vec<Token>> = Vec::new();
+        let mut part = Vec::new();
         for token in tokens {
             let Token::Open(text) = token else {
-                parts.last_mut().map(|part| part.push(token));
+                part.push(token);
                 continue;
             };
-            for (index, stretch) in text.splitn(7 - parts.len(), ':').enumerate() {
+            // The sixth part keeps its colons.
+            for (index, stretch) in text.splitn(6 - done.len(), ':').enumerate() {
                 if index > 0 {
-                    parts.push(Vec::new());
+                    done.push(std::mem::take(&mut part));
                 }
-                parts
-                    .last_mut()
-                    .map(|part| part.push(Token::Open(stretch.to_owned())));
+                part.push(Token::Open(stretch.to_owned()));
             }
         }
-        let patterns: Vec<Pattern> = parts
+        done.push(part);
+        let patterns: Vec<Pattern> = done
             .into_iter()
             .map(|part| Pattern::compile(part, true))
             .collect();

@@ -175,8 +175,8 @@ impl Named {
         }
     }
 
-    /// Whether a `NotPrincipal` leaves the caller out: only if his whole chain is listed, that is his account, for
-    /// a session its role, and himself.
+    /// Whether a `NotPrincipal` leaves the caller out: only if his whole chain is listed, that is
+    /// his account, for a session its role, and himself.
     fn spares(&self, caller: &Principal<'_>) -> bool {
         let links: &[Naming] = match caller {
             Principal::Root { .. } => &[Naming::Account],
@@ -245,11 +245,12 @@ pub fn principals_in(text: &str) -> Result<Vec<String>, Malformed> {
     Ok(names)
 }
 
-/// A policy text in which each name under `AWS` is replaced by what `replacement` gives for it; the rest of the text
-/// stays as it is.
+/// A policy text in which each name under `AWS` is replaced by what `replacement` gives for it; the
+/// rest of the text stays as it is.
 ///
-/// Policies are stored with the unique ids of users and roles instead of their ARNs, so that a re-created namesake is
-/// not trusted, and shown with the ARNs again. Errors: as [`Policy::parse`](super::Policy::parse).
+/// Policies are stored with the unique ids of users and roles instead of their ARNs, so that a
+/// re-created namesake is not trusted, and shown with the ARNs again. Errors: as
+/// [`Policy::parse`](super::Policy::parse).
 pub fn map_principals(
     text: &str,
     mut replacement: impl FnMut(&str) -> Option<String>,

@@ -62,7 +62,8 @@ fn check_named(
     Ok(())
 }
 
-/// Accounts need not exist; users and roles of this account must, those of others must be well-formed.
+/// Accounts need not exist; users and roles of this account must, those of others must be
+/// well-formed.
 fn is_aws(name: &str, account: &str, exists: Exists<'_>) -> bool {
     match AwsPrincipal::read(name) {
         AwsPrincipal::Star | AwsPrincipal::Account(_) => return true,
@@ -113,8 +114,8 @@ fn issuer(provider: &str) -> Option<(&str, &str)> {
         .split_once(":oidc-provider/")
 }
 
-/// A role that trusts an issuer shared by everyone must say whose tokens it means: without a condition on the
-/// subject, any repository of the service could assume it.
+/// A role that trusts an issuer shared by everyone must say whose tokens it means: without a
+/// condition on the subject, any repository of the service could assume it.
 pub(super) fn check_shared_issuers(
     clause: &Clause,
     principals: &Principals,
@@ -217,7 +218,7 @@ mod tests {
     fn trust_in_a_shared_issuer_needs_a_pin_that_strangers_do_not_fit() {
         let issuer = "token.actions.githubusercontent.com";
         for (condition, expected) in [
-            (r#"{}"#.to_owned(), false),
+            ("{}".to_owned(), false),
             (
                 format!(r#"{{"StringEquals":{{"{issuer}:aud":"sts.amazonaws.com"}}}}"#),
                 false,

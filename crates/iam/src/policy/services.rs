@@ -1,10 +1,10 @@
-//! Names the world outside has agreed on: services that may be trusted, and public issuers that may not be trusted
-//! blindly.
+//! Names the world outside has agreed on: services that may be trusted, and public issuers that may
+//! not be trusted blindly.
 
 /// Whether the name is that of a service a role may trust: `ec2.amazonaws.com`.
 ///
-/// Nobody but the agent of a machine asks as a service here; the list lets trust policies written for AWS be stored
-/// and catches misspelt ones.
+/// Nobody but the agent of a machine asks as a service here; the list lets trust policies written
+/// for AWS be stored and catches misspelt ones.
 pub(super) fn is_service(name: &str) -> bool {
     name.strip_suffix(".amazonaws.com")
         .is_some_and(|service| SERVICES.contains(&service))
@@ -133,7 +133,8 @@ const SERVICES: &[&str] = &[
     "xray",
 ];
 
-/// A public issuer that gives a token to anyone, so that trusting it means nothing until a claim is pinned.
+/// A public issuer that gives a token to anyone, so that trusting it means nothing until a claim is
+/// pinned.
 pub(super) struct SharedIssuer {
     /// Issuer without scheme, as in the provider's ARN.
     pub(super) issuer: &'static str,

@@ -1,7 +1,7 @@
 //! May this text be stored? Each API that takes a policy has its own rules and words.
 //!
-//! The texts are those AWS answers, because scripts and Terraform match on them. Unknown services and action names are
-//! accepted: policies are shared with other services.
+//! The texts are those AWS answers, because scripts and Terraform match on them. Unknown services
+//! and action names are accepted: policies are shared with other services.
 
 use std::collections::HashSet;
 
@@ -30,8 +30,9 @@ pub enum PolicyKind<'a> {
         account: &'a str,
         /// The account's quota for the size of trust policies, 2048 unless raised.
         quota: usize,
-        /// Whether a principal of this account exists: the ARN or unique id of a user or role, or the ARN of an
-        /// OIDC provider. Asked for the names that [`principals_in`](super::principals_in) lists.
+        /// Whether a principal of this account exists: the ARN or unique id of a user or role, or
+        /// the ARN of an OIDC provider. Asked for the names that
+        /// [`principals_in`](super::principals_in) lists.
         exists: &'a dyn Fn(&str) -> bool,
     },
     /// The `Policy` parameter of `AssumeRole` and its relatives.

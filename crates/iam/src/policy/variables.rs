@@ -1,17 +1,17 @@
-//! Policy variables: `${aws:username}`, `${aws:PrincipalTag/team, 'none'}`, and the escapes `${*}` `${?}` `${$}`.
+//! Policy variables: `${aws:username}`, `${aws:PrincipalTag/team, 'none'}`, and the escapes `${*}`,
+//! `${?}` and `${$}`.
 //!
-//! A variable stands for the value of a single-valued key, taken literally: a `*` in a value is a plain character.
-//! Without a value the text it stands in matches nothing. It is never the empty string, which would turn
-//! `repository/${aws:username}*` into `repository/*`.
+//! A variable stands for the value of a single-valued key, taken literally: a `*` in a value is a
+//! plain character. Without a value the text it stands in matches nothing. It is never the empty
+//! string, which would turn `repository/${aws:username}*` into `repository/*`.
 
-use super::context::{Context, fold};
+use super::context::{Context, Key};
 use super::malformed::Malformed;
 
 /// One variable of a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Variable {
-    /// The key, folded.
-    pub(super) key: Box<str>,
+    pub(super) key: Key,
     pub(super) default: Option<Box<str>>,
 }
 
@@ -75,7 +75,7 @@ fn variable(text: &str) -> Option<(Token, &str)> {
     let after = after.strip_prefix('}')?;
     Some((
         Token::Variable(Variable {
-            key: fold(key),
+            key: Key::of(key),
             default,
         }),
         after,
@@ -92,7 +92,7 @@ mod tests {
 
     fn key(key: &str, default: Option<&str>) -> Token {
         Token::Variable(Variable {
-            key: key.into(),
+            key: Key::of(key),
             default: default.map(Into::into),
         })
     }

@@ -1,4 +1,20 @@
 //! The suite of the crate, in one binary: vectors, and behaviour over each database that is at hand.
+//!
+//! SQLite always; PostgreSQL when `PACKHOUSE_TEST_POSTGRES` holds the address of a database, in which each test makes a
+//! schema of its own.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+#[macro_use]
+mod house;
+
+mod accounts;
+mod cases;
+mod decisions;
+mod policy;
+mod policy_laws;
+mod secrets;
+mod sessions;
+mod signatures;
 mod tokens;
+mod validation;
+mod vectors;

@@ -262,7 +262,7 @@ async fn a_small_body_has_a_limit_whether_its_length_is_told_or_not() {
         match (server.remote.read("a", 10).await, expected) {
             (Ok(body), Ok(expected)) => assert_eq!(body.unwrap().as_ref(), expected.as_bytes()),
             (Err(RemoteError::Wrong { message, .. }), Err(expected)) => {
-                assert_eq!(message, expected)
+                assert_eq!(message, expected);
             }
             (found, expected) => panic!("{found:?} instead of {expected:?}"),
         }

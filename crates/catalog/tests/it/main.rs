@@ -1,0 +1,17 @@
+//! The catalog's suite: behaviour over each pair of database and blob store that is at hand.
+//!
+//! SQLite and local files always; PostgreSQL and a bucket when `PACKHOUSE_TEST_POSTGRES` and `PACKHOUSE_TEST_S3` say
+//! where they are (`make test` starts both).
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::print_stderr, reason = "tests say what they skip")]
+
+mod domains;
+mod fetching;
+mod history;
+mod publishing;
+mod registry;
+mod toy;
+mod upstreams;
+mod versions;
+mod world;

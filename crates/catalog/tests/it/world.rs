@@ -1,0 +1,339 @@
+//! A catalog over each pair of stores, with somebody who may do everything and somebody who may do nothing.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::time::Duration;
+
+use aws::sigv4::{Claim, Credentials, EMPTY_HASH, Rules, Signer};
+use aws::{AccountId, Clock, Region, Timestamp};
+use bytes::Bytes;
+use catalog::{
+    Asset, Catalog, DomainAt, Formats, Limits, NewRepository, OpenRepository, Parts, Promise,
+    Purpose, RemoteSettings, RepositoryAt, Then,
+};
+use futures_util::{StreamExt as _, TryStreamExt as _};
+use iam::{Caller, Iam, MasterKey, Settings, Source};
+use store::{BlobSettings, BlobStore, Database};
+
+use crate::registry::Registry;
+use crate::toy::{CONNECTION, FORMATS, asset, version};
+
+pub(crate) struct World {
+    pub(crate) catalog: Catalog,
+    pub(crate) clock: Clock,
+    pub(crate) admin: Caller,
+    pub(crate) nobody: Caller,
+    pub(crate) registry: Registry,
+    _directory: tempfile::TempDir,
+}
+
+/// Runs a test over every pair of stores that is at hand.
+pub(crate) fn over_each<F: Future<Output = ()>>(test: impl Fn(World) -> F) {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        test(World::on_sqlite_and_files().await).await;
+        match World::on_postgres_and_bucket().await {
+            Some(world) => test(world).await,
+            None => eprintln!("skipped on PostgreSQL and a bucket: no address given"),
+        }
+    });
+}
+
+impl World {
+    async fn on_sqlite_and_files() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let database = format!("sqlite:{}", directory.path().join("db.sqlite").display());
+        let blobs = format!("file:{}", directory.path().join("blobs").display());
+        Self::make(directory, &database, &blobs, BlobSettings::default()).await
+    }
+
+    async fn on_postgres_and_bucket() -> Option<Self> {
+        let server = std::env::var("PACKHOUSE_TEST_POSTGRES").ok()?;
+        let endpoint = std::env::var("PACKHOUSE_TEST_S3").ok()?;
+        let bucket = std::env::var("PACKHOUSE_TEST_S3_BUCKET").ok()?;
+        let directory = tempfile::tempdir().unwrap();
+        let name = format!(
+            "catalog_{:x}",
+            directory
+                .path()
+                .display()
+                .to_string()
+                .bytes()
+                .fold(7_u64, |hash, byte| {
+                    hash.wrapping_mul(0x100_0000_01b3) ^ u64::from(byte)
+                })
+        );
+        let database = with_schema(&server, &name).await;
+        let settings = BlobSettings {
+            endpoint: Some(endpoint),
+            region: Some("us-east-1".to_owned()),
+            path_style: Some(true),
+            access_key_id: std::env::var("PACKHOUSE_TEST_S3_ACCESS_KEY").ok(),
+            secret_access_key: std::env::var("PACKHOUSE_TEST_S3_SECRET").ok(),
+            ..BlobSettings::default()
+        };
+        Some(
+            Self::make(
+                directory,
+                &database,
+                &format!("s3://{bucket}/{name}"),
+                settings,
+            )
+            .await,
+        )
+    }
+
+    async fn make(
+        directory: tempfile::TempDir,
+        database: &str,
+        blobs: &str,
+        settings: BlobSettings,
+    ) -> Self {
+        let clock = Clock::fixed(Timestamp::parse_iso8601("2026-11-22T12:00:00Z").unwrap());
+        let database = Database::open(&database.parse().unwrap()).await.unwrap();
+        let blobs = BlobStore::open(
+            &blobs.parse().unwrap(),
+            &settings,
+            &directory.path().join("spool"),
+        )
+        .await
+        .unwrap();
+        let region: Region = "us-east-1".parse().unwrap();
+        let iam_settings = Settings::new(region, clock.clone());
+        let iam = Iam::open(
+            database.clone(),
+            MasterKey::from_bytes([7; 32]),
+            iam_settings,
+        )
+        .await
+        .unwrap();
+        let account: AccountId = "111122223333".parse().unwrap();
+        let keys = iam.first_start(&account).await.unwrap().unwrap();
+        let user = iam.create_user(&account, "/", "nobody").await.unwrap();
+        let nobody = iam
+            .create_access_key(&account, Some(&user.id))
+            .await
+            .unwrap();
+        let registry = Registry::start().await;
+        let remotes = RemoteSettings {
+            addresses: BTreeMap::from([(
+                CONNECTION.parse().unwrap(),
+                registry.url().parse().unwrap(),
+            )]),
+            first_byte_timeout: Duration::from_secs(2),
+            ..RemoteSettings::default()
+        };
+        let parts = Parts {
+            database,
+            blobs,
+            iam: iam.clone(),
+            formats: Formats::new(&FORMATS),
+            remotes,
+            completes_versions: true,
+            limits: Limits {
+                asset_size_bytes: 8 << 20,
+                assets_per_version: 4,
+                ..Limits::default()
+            },
+        };
+        let catalog = Catalog::start(parts).await.unwrap();
+        let admin = caller(&iam, &keys.admin).await;
+        let nobody = caller(&iam, &nobody).await;
+        Self {
+            catalog,
+            clock,
+            admin,
+            nobody,
+            registry,
+            _directory: directory,
+        }
+    }
+
+    pub(crate) fn at(&self) -> DomainAt {
+        DomainAt {
+            owner: "111122223333".parse().unwrap(),
+            name: "toys".parse().unwrap(),
+        }
+    }
+
+    pub(crate) fn repository_at(&self, name: &str) -> RepositoryAt {
+        RepositoryAt {
+            domain: self.at(),
+            name: name.parse().unwrap(),
+        }
+    }
+
+    /// The domain `toys`.
+    pub(crate) async fn with_domain(self) -> Self {
+        self.catalog
+            .create_domain(
+                &self.admin,
+                &"toys".parse().unwrap(),
+                "arn:aws:kms:k".to_owned(),
+                Vec::new(),
+            )
+            .await
+            .unwrap();
+        self
+    }
+
+    /// A repository with these upstreams.
+    pub(crate) async fn repository(&self, name: &str, upstreams: &[&str]) {
+        let new = NewRepository {
+            name: name.parse().unwrap(),
+            description: None,
+            upstreams: upstreams.iter().map(|name| name.parse().unwrap()).collect(),
+            tags: Vec::new(),
+        };
+        self.catalog
+            .create_repository(&self.admin, &self.at(), new)
+            .await
+            .unwrap();
+    }
+
+    /// A repository connected to the public registry.
+    pub(crate) async fn connected(&self, name: &str) {
+        self.repository(name, &[]).await;
+        let permit = self
+            .catalog
+            .repository(
+                &self.admin,
+                catalog::Action::AssociateExternalConnection,
+                &self.repository_at(name),
+            )
+            .await
+            .unwrap();
+        permit.connect(&CONNECTION.parse().unwrap()).await.unwrap();
+    }
+
+    pub(crate) async fn open(&self, repository: &str) -> OpenRepository {
+        let format = "toy".parse().unwrap();
+        self.catalog
+            .open(&self.admin, &self.repository_at(repository), &format)
+            .await
+            .unwrap()
+    }
+
+    pub(crate) async fn publish(
+        &self,
+        repository: &str,
+        name: &str,
+        of: &str,
+        file: &str,
+        body: &[u8],
+        then: Then,
+    ) -> catalog::Result<catalog::Published> {
+        let mut publication = self
+            .open(repository)
+            .await
+            .publish(&version(name, of))
+            .await?;
+        publication
+            .add(file.parse().unwrap(), stream(body), &Promise::default())
+            .await?;
+        publication.commit(then).await
+    }
+
+    pub(crate) async fn read(
+        &self,
+        repository: &str,
+        name: &str,
+        of: &str,
+        file: &str,
+    ) -> catalog::Result<Vec<u8>> {
+        let asset = self
+            .open(repository)
+            .await
+            .asset(&asset(name, of, file), Purpose::Take)
+            .await?;
+        Ok(bytes_of(&asset).await.unwrap())
+    }
+
+    /// `version status`, of what the very repository records.
+    pub(crate) async fn recorded(&self, repository: &str, name: &str) -> Vec<String> {
+        let versions = self
+            .open(repository)
+            .await
+            .versions(&crate::toy::package(name))
+            .await
+            .unwrap();
+        versions
+            .iter()
+            .map(|row| format!("{} {}", row.version, row.status))
+            .collect()
+    }
+
+    /// The versions that a client is shown.
+    pub(crate) async fn listed(&self, repository: &str, name: &str) -> Option<Vec<String>> {
+        let listing = self
+            .open(repository)
+            .await
+            .package(&crate::toy::package(name))
+            .await
+            .unwrap();
+        listing.map(|listing| {
+            listing
+                .versions
+                .iter()
+                .map(|listed| listed.version.to_string())
+                .collect()
+        })
+    }
+}
+
+/// The address of a schema of its own on the test server.
+async fn with_schema(server: &str, name: &str) -> String {
+    let sql: &'static str = Box::leak(format!("CREATE SCHEMA \"{name}\"").into_boxed_str());
+    let database = Database::open(&server.parse().unwrap()).await.unwrap();
+    database
+        .write(move |tx| tx.execute(sql, &[]))
+        .await
+        .unwrap();
+    let joint = if server.contains('?') { '&' } else { '?' };
+    format!("{server}{joint}options=-csearch_path%3D{name}")
+}
+
+pub(crate) fn stream(
+    body: &[u8],
+) -> impl futures_util::Stream<Item = std::io::Result<Bytes>> + use<> {
+    let pieces: Vec<_> = body
+        .chunks(1000)
+        .map(|piece| Ok(Bytes::copy_from_slice(piece)))
+        .collect();
+    futures_util::stream::iter(pieces)
+}
+
+pub(crate) async fn bytes_of(asset: &Asset) -> std::io::Result<Vec<u8>> {
+    let body = asset.bytes(None).await.map_err(std::io::Error::other)?;
+    body.map(|piece| piece.map(|piece| piece.to_vec()))
+        .try_concat()
+        .await
+}
+
+/// Who signs with these keys.
+pub(crate) async fn caller(iam: &Iam, keys: &Credentials) -> Caller {
+    let request = http::Request::get("/v1/domains").header("host", "localhost");
+    let (mut parts, ()) = request.body(()).unwrap().into_parts();
+    let now = iam.clock().now();
+    let signer = Signer {
+        credentials: keys,
+        region: iam.region(),
+        service: "codeartifact",
+    };
+    signer.sign(&mut parts, EMPTY_HASH, now).unwrap();
+    let claim = Claim::read(&parts, &Rules::new("codeartifact", None), now).unwrap();
+    iam.by_signature(
+        &claim,
+        EMPTY_HASH,
+        Source {
+            ip: None,
+            secure_transport: false,
+        },
+    )
+    .await
+    .unwrap()
+}
