@@ -164,18 +164,32 @@ fn is_public(address: IpAddr) -> bool {
 }
 
 fn is_public_v4(address: Ipv4Addr) -> bool {
-    let special = match address.octets() {
-        [0 | 10 | 127 | 224..=255, ..] => true,
-        [100, second, ..] => (64..=127).contains(&second),
-        [169, 254, ..] | [192, 168, ..] | [192, 88, 99, _] => true,
-        [172, second, ..] => (16..=31).contains(&second),
-        [192, 0, third, _] => matches!(third, 0 | 2),
-        [198, second, ..] if matches!(second, 18 | 19) => true,
-        [198, 51, 100, _] | [203, 0, 113, _] => true,
-        _ => false,
+    let within = |(base, bits): &([u8; 4], u32)| {
+        let other = u32::from(address) ^ u32::from_be_bytes(*base);
+        other >> (32 - bits) == 0
     };
-    !special && !is_of_the_link_v4(address)
+    !SPECIAL_V4.iter().any(within) && !is_of_the_link_v4(address)
 }
+
+/// Base and number of leading bits: IANA's special-purpose addresses that are not globally reachable, multicast, and the
+/// rest from 240 on.
+const SPECIAL_V4: [([u8; 4], u32); 15] = [
+    ([0, 0, 0, 0], 8),
+    ([10, 0, 0, 0], 8),
+    ([100, 64, 0, 0], 10),
+    ([127, 0, 0, 0], 8),
+    ([169, 254, 0, 0], 16),
+    ([172, 16, 0, 0], 12),
+    ([192, 0, 0, 0], 24),
+    ([192, 0, 2, 0], 24),
+    ([192, 88, 99, 0], 24),
+    ([192, 168, 0, 0], 16),
+    ([198, 18, 0, 0], 15),
+    ([198, 51, 100, 0], 24),
+    ([203, 0, 113, 0], 24),
+    ([224, 0, 0, 0], 4),
+    ([240, 0, 0, 0], 4),
+];
 
 /// Only `2000::/3` is given out; of that not the documentation and benchmarking ranges, nor what stands below `2001::/23`.
 fn is_public_v6(address: Ipv6Addr) -> bool {
