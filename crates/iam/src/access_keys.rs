@@ -60,7 +60,7 @@ pub(crate) struct AccessKey {
     pub(crate) secret: String,
 }
 
-const BY_ID: &str = "
+pub(crate) const BY_ID: &str = "
     SELECT id, account_id, user_id, status, secret
       FROM access_keys
      WHERE id = $1";

@@ -1,10 +1,11 @@
 //! The handle on everything here, and what it is opened with.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
-use aws::{Clock, Region};
+use aws::{Clock, Region, Timestamp};
 use store::{Database, Migration, Tx};
 use tokio::sync::Mutex;
 use zeroize::Zeroizing;
@@ -20,6 +21,9 @@ const MIGRATIONS: &[Migration] = &[Migration {
     name: "principals",
     sql: include_str!("../migrations/0001_principals.sql"),
 }];
+
+/// How far the clock may go back between two things that are issued: more than nodes and time servers differ.
+const BACK: Duration = Duration::from_mins(5);
 
 /// How this installation wants it.
 #[derive(Clone, Debug)]
@@ -64,6 +68,8 @@ struct Inner {
     generation: Generation,
     known: ArcSwapOption<Known>,
     reading: Mutex<()>,
+    /// When something was issued last, in milliseconds.
+    issued_last: AtomicI64,
     caches: Caches,
     compiled: Compiled,
 }
@@ -88,6 +94,7 @@ impl Iam {
             generation,
             known: ArcSwapOption::empty(),
             reading: Mutex::new(()),
+            issued_last: AtomicI64::new(0),
             caches: Caches::new(),
             compiled: policies::compiled(),
         }));
@@ -157,6 +164,17 @@ impl Iam {
         } else {
             Err(Error::Unconfirmed)
         }
+    }
+
+    /// The time to write into a new token or session. Errors: [`Error::ClockWentBack`].
+    pub(crate) fn time_of_issue(&self) -> Result<Timestamp, Error> {
+        let now = self.clock().now();
+        let last = self.0.issued_last.fetch_max(now.millis(), Ordering::SeqCst);
+        if Timestamp::from_millis(last).since(now) > BACK {
+            return Err(Error::ClockWentBack);
+        }
+        // Whole seconds: a token carries no finer time, and its session must not be younger than it.
+        Ok(Timestamp::from_seconds(now.seconds()))
     }
 
     /// One transaction that changes something about identities: whoever asks after it has returned sees the change.

@@ -21,6 +21,8 @@ mod ids;
 mod issue;
 mod known;
 mod master_key;
+#[cfg(test)]
+mod plans;
 mod policies;
 pub mod policy;
 pub mod revocations;

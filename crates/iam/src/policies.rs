@@ -44,7 +44,7 @@ pub(crate) fn compiled() -> Compiled {
 }
 
 /// A holder's own policies and those of its groups, inline ones first; a managed one comes with its ARN.
-const OF_HOLDER: &str = "
+pub(crate) const OF_HOLDER: &str = "
     SELECT 1 AS place, i.name AS name, CAST(NULL AS TEXT) AS arn, i.document AS document
       FROM inline_policies i
      WHERE i.holder_id = $1
@@ -58,13 +58,13 @@ const OF_HOLDER: &str = "
         OR a.holder_id IN (SELECT group_id FROM group_members WHERE user_id = $1)
      ORDER BY 1, 3, 2";
 
-const MANAGED: &str = "
+pub(crate) const MANAGED: &str = "
     SELECT p.name AS name, v.document AS document
       FROM policies p
       JOIN policy_versions v ON v.policy_id = p.id AND v.version = p.default_version
      WHERE p.arn = $1";
 
-const TAGS: &str = "
+pub(crate) const TAGS: &str = "
     SELECT shown_key, value
       FROM principal_tags
      WHERE holder_id = $1

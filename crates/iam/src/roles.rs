@@ -18,7 +18,7 @@ pub(crate) struct Role {
     pub(crate) boundary: Option<String>,
 }
 
-const BY_ID: &str = "
+pub(crate) const BY_ID: &str = "
     SELECT id, name, path, boundary
       FROM roles
      WHERE id = $1

@@ -88,7 +88,7 @@ pub(crate) struct Session {
     pub(crate) expires: Timestamp,
 }
 
-const BY_ID: &str = "
+pub(crate) const BY_ID: &str = "
     SELECT id, kind, account_id, principal_kind, principal_id, access_key_id, ancestors, session_name, tags, transitive_tags,
            source_identity, federated_provider, policies, secret, issued, expires
       FROM sessions
@@ -99,17 +99,17 @@ const INSERT: &str = "
                           transitive_tags, source_identity, federated_provider, policies, secret, issued, expires, forget_after)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)";
 
-const KEEP_UNTIL: &str = "
+pub(crate) const KEEP_UNTIL: &str = "
     UPDATE sessions
        SET forget_after = $2
      WHERE id = $1
        AND forget_after < $2";
 
-const FORGET_SESSIONS: &str = "
+pub(crate) const FORGET_SESSIONS: &str = "
     DELETE FROM sessions
      WHERE forget_after < $1";
 
-const FORGET_REVOCATIONS: &str = "
+pub(crate) const FORGET_REVOCATIONS: &str = "
     DELETE FROM revocations
      WHERE forget_after < $1";
 
@@ -250,8 +250,7 @@ impl Iam {
             kind: "role",
             name: new.role_id,
         })?;
-        let (id, now) = (Id128::new(), self.clock().now());
-        let issued = Timestamp::from_seconds(now.seconds());
+        let (id, issued) = (Id128::new(), self.time_of_issue()?);
         let (id_text, secret) = (id.to_string(), ids::secret());
         let sealed = self
             .vault()

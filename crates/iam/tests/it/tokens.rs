@@ -17,6 +17,7 @@ on_each_database! {
     a_token_dies_with_its_user,
     one_token_can_be_revoked_alone,
     a_token_issues_no_token,
+    nothing_is_issued_when_the_clock_went_back,
     keys_rotate_without_breaking_tokens,
     dropping_a_key_kills_what_it_signed,
     a_node_learns_of_another_nodes_key,
@@ -92,7 +93,7 @@ async fn a_token_lasts_as_long_as_was_asked_and_no_second_longer(house: House) {
         .issue_token(&caller, DOMAIN, &house.account, TokenDuration::Seconds(900))
         .await
         .unwrap();
-    assert_eq!(issued.expires, NOW.plus(Duration::from_secs(900)));
+    assert_eq!(issued.expires, NOW.plus(Duration::from_mins(15)));
     house.turn(Duration::from_secs(899));
     by_token(&house, issued.token.expose()).await.unwrap();
     house.turn(Duration::from_secs(1));
@@ -224,6 +225,23 @@ async fn a_token_issues_no_token(house: House) {
         .issue_token(&bearer, DOMAIN, &house.account, TokenDuration::DEFAULT)
         .await;
     assert!(matches!(again, Err(Error::NoSession)));
+}
+
+async fn nothing_is_issued_when_the_clock_went_back(house: House) {
+    let caller = house.signed_in(&house.keys.admin).await;
+    let issue = async || {
+        house
+            .iam
+            .issue_token(&caller, DOMAIN, &house.account, TokenDuration::DEFAULT)
+            .await
+    };
+    issue().await.unwrap();
+    house.clock.set(NOW.minus(Duration::from_mins(5)));
+    issue().await.unwrap();
+    house.clock.set(NOW.minus(Duration::from_secs(301)));
+    assert!(matches!(issue().await, Err(Error::ClockWentBack)));
+    house.clock.set(NOW);
+    issue().await.unwrap();
 }
 
 async fn states(house: &House) -> Vec<String> {

@@ -1,0 +1,136 @@
+//! Every operation as somebody without a policy: refused, with the exact action and resource, whether or not the thing
+//! exists.
+
+use aws::sigv4::body_hash;
+use codeartifact::{Kind, OPERATIONS};
+use serde_json::{Map, Value, json};
+
+use crate::model::Model;
+use crate::world::World;
+
+/// The resource that an operation is asked for, of domain `{d}`.
+fn resource(operation: &str) -> &'static str {
+    match operation {
+        "ListDomains" | "ListRepositories" => "*",
+        "CreateDomain"
+        | "DescribeDomain"
+        | "DeleteDomain"
+        | "ListRepositoriesInDomain"
+        | "GetAuthorizationToken" => "arn:aws:codeartifact:eu-central-1:111122223333:domain/{d}",
+        "CreateRepository"
+        | "DescribeRepository"
+        | "UpdateRepository"
+        | "DeleteRepository"
+        | "AssociateExternalConnection"
+        | "DisassociateExternalConnection"
+        | "GetRepositoryEndpoint"
+        | "ListPackages" => {
+            "arn:aws:codeartifact:eu-central-1:111122223333:repository/{d}/my-repository"
+        }
+        "DescribePackage"
+        | "ListPackageVersions"
+        | "DescribePackageVersion"
+        | "ListPackageVersionAssets"
+        | "GetPackageVersionAsset"
+        | "GetPackageVersionReadme"
+        | "ListPackageVersionDependencies"
+        | "PublishPackageVersion" => {
+            "arn:aws:codeartifact:eu-central-1:111122223333:package/{d}/my-repository/generic/tools/abc"
+        }
+        other => panic!("{other} is implemented: say which resource it is asked for"),
+    }
+}
+
+/// The required members, with the names that `resource` has.
+fn required(model: &Model, operation: &str, domain: &str) -> Value {
+    let mut members = Map::new();
+    for member in model.inputs(operation) {
+        let value = match member.name.as_str() {
+            "domain" => json!(domain),
+            "namespace" if operation != "ListPackages" => json!("tools"),
+            "assetSHA256" => json!(body_hash(b"bytes")),
+            "assetContent" => json!("bytes"),
+            _ if member.required => model.sample(&member.shape),
+            _ => continue,
+        };
+        members.insert(member.name, value);
+    }
+    Value::Object(members)
+}
+
+#[tokio::test]
+async fn nobody_may_do_anything_and_is_told_so() {
+    let world = World::begin().await.with_repository().await;
+    for operation in OPERATIONS
+        .iter()
+        .filter(|operation| operation.is_implemented())
+    {
+        for domain in ["my-domain", "no-domain"] {
+            let members = required(&world.model, operation.name, domain);
+            let answer = world.call_as(&world.nobody, operation.name, members).await;
+            let fault = answer.expect_err(operation.name);
+            let action = operation.actions[0].as_str();
+            let resource = resource(operation.name).replace("{d}", domain);
+            let expected = format!(
+                "User: arn:aws:iam::111122223333:user/nobody is not authorized to perform: {action} on \
+                 resource: {resource} because no identity-based policy allows the {action} action"
+            );
+            assert_eq!(
+                fault.code, "AccessDeniedException",
+                "{} {fault}",
+                operation.name
+            );
+            assert_eq!(fault.message, expected);
+        }
+    }
+}
+
+/// What is sent is read first: a mistake in it is told to everybody, and nothing else.
+#[tokio::test]
+async fn mistakes_come_before_permissions() {
+    let world = World::begin().await;
+    for operation in OPERATIONS
+        .iter()
+        .filter(|operation| operation.is_implemented())
+    {
+        let mut members = required(&world.model, operation.name, "my-domain");
+        let place = if operation.name == "ListDomains" {
+            "maxResults"
+        } else {
+            "domain"
+        };
+        if operation.name == "ListRepositories" {
+            members["repositoryPrefix"] = json!("x");
+        } else {
+            members[place] = if place == "domain" {
+                json!("X")
+            } else {
+                json!(0)
+            };
+        }
+        let answer = world.call_as(&world.nobody, operation.name, members).await;
+        assert_eq!(
+            answer.unwrap_err().code,
+            "ValidationException",
+            "{}",
+            operation.name
+        );
+    }
+}
+
+/// An operation whose bytes come after it has been allowed does not read them before.
+#[tokio::test]
+async fn the_bytes_of_nobody_are_not_read() {
+    let world = World::begin().await.with_repository().await;
+    let operation = OPERATIONS
+        .iter()
+        .find(|operation| operation.kind == Kind::AssetIn)
+        .unwrap();
+    let members = required(&world.model, operation.name, "my-domain");
+    let mut input = world.input(operation.name, &members);
+    let body = futures_util::stream::poll_fn(|_| panic!("the body was read"));
+    input.body = codeartifact::Body::Stream(Box::pin(body));
+    let cx = world.context(&world.nobody);
+    let answer = codeartifact::call(&cx, operation, input).await;
+    assert!(matches!(answer, codeartifact::Answer::Fault(fault) if fault.status == 403));
+}
