@@ -35,6 +35,7 @@ mod repository;
 mod token;
 mod version;
 
+pub use connection::CONNECTIONS;
 pub use operation::{Kind, OPERATIONS, Operation, find, unknown};
 pub use repository::Endpoints;
 

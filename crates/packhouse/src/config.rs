@@ -452,6 +452,108 @@ fn upstream(name: &str, address: &str) -> Result<(ConnectionName, Url), String> 
     Ok((name, url))
 }
 
+/// Names of all connections that there can be: those of the API, whether or not their format is served yet.
+pub(crate) fn connections() -> impl Iterator<Item = &'static str> {
+    codeartifact::CONNECTIONS.iter().map(|(name, _)| *name)
+}
+
+fn web_address(&mut self, name: &str) -> Option<Url> {
+        let text = self.raw.get(name)?.text.clone();
+        let url = text.parse::<Url>().map_err(|error| error.to_string());
+        match url.and_then(|url| web_address(&url).map(|()| url).map_err(str::to_owned)) {
+            Ok(url) => Some(url),
+            Err(why) => {
+                self.wrong(name, &text, &why);
+                None
+            }
+        }
+    }
+
+    fn public_url(&mut self) -> Option<String> {
+        let url = self.web_address("public-url")?;
+        if url.query().is_some()
+            || url.fragment().is_some()
+            || !url.username().is_empty()
+            || url.path() != "/"
+        {
+            self.wrong(
+                "public-url",
+                url.as_str(),
+                &"it is a scheme, a host and perhaps a port, nothing else",
+            );
+        }
+        Some(url.as_str().trim_end_matches('/').to_owned())
+    }
+
+    fn networks(&mut self, name: &str) -> Vec<IpNet> {
+        let mut networks = Vec::new();
+        for written in self.raw.all(name) {
+            let address = || written.text.parse::<IpAddr>().ok().map(IpNet::from);
+            match written.text.parse().ok().or_else(address) {
+                Some(network) => networks.push(network),
+                None => self.mistakes.push(format!(
+                    "`{name}` ({}) is `{}`: it is a network like `10.0.0.0/8`, or an address",
+                    written.origin, written.text
+                )),
+            }
+        }
+        networks
+    }
+
+    fn blob_settings(&mut self) -> BlobSettings {
+        let text = |name| self.raw.get(name).map(|written| written.text.clone());
+        let (access_key_id, secret_access_key) =
+            (text("blobs-access-key-id"), text("blobs-secret-access-key"));
+        let region = text("blobs-region");
+        if access_key_id.is_some() != secret_access_key.is_some() {
+            self.mistakes.push(
+                "`blobs-access-key-id` and `blobs-secret-access-key` belong together, and only one of them is set".to_owned(),
+            );
+        }
+        BlobSettings {
+            endpoint: self
+                .web_address("blobs-endpoint")
+                .map(|url| url.as_str().trim_end_matches('/').to_owned()),
+            region,
+            path_style: Some(self.value("blobs-path-style")),
+            access_key_id,
+            secret_access_key,
+            memory_bytes: self.value("blobs-memory-bytes"),
+        }
+    }
+
+    fn upstreams(&mut self) -> BTreeMap<ConnectionName, Url> {
+        let mut upstreams = BTreeMap::new();
+        for (name, written) in self.raw.upstreams() {
+            match upstream(name, &written.text) {
+                Ok((name, url)) => {
+                    upstreams.insert(name, url);
+                }
+                Err(why) => self.mistakes.push(format!(
+                    "`upstream` ({}) is `{name}={}`: {why}",
+                    written.origin,
+                    without_password(&written.text)
+                )),
+            }
+        }
+        upstreams
+    }
+}
+
+fn upstream(name: &str, address: &str) -> Result<(ConnectionName, Url), String> {
+    if !connections().any(|known| known == name) {
+        let mut known = String::new();
+        connections().for_each(|name| _ = write!(known, " {name}"));
+        return Err(format!("there is no such connection; there are{known}"));
+    }
+    let url: Url = address
+        .parse()
+        .map_err(|error| format!("not an address: {error}"))?;
+    web_address(&url).map_err(str::to_owned)?;
+    let name = name.parse().map_err(|error| format!("{error}"))?;
+    Ok((name, url))
+}
+
 /// Names of all connections that there can be: the formats' own.
 pub(crate) fn connections() -> impl Iterator<Item = &'static str> {
     formats::ALL
