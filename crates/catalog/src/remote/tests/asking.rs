@@ -4,7 +4,7 @@ use tokio::sync::Semaphore;
 
 use super::*;
 
-const BRIEF: Duration = Duration::from_millis(200);
+const BRIEF: Duration = Duration::from_millis(500);
 
 #[tokio::test]
 async fn an_asset_is_streamed_as_it_is_with_what_the_registry_says_of_it() {
@@ -155,7 +155,7 @@ async fn retries_have_the_time_of_the_first_byte_together() {
         _ => Reply::default().stall(),
     })
     .await;
-    let first_byte_timeout = Duration::from_millis(600);
+    let first_byte_timeout = Duration::from_millis(1500);
     let server = Server::with(RemoteSettings {
         first_byte_timeout,
         ..settings(&stub.base())

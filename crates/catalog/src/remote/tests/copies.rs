@@ -187,7 +187,7 @@ async fn without_a_copy_a_registry_that_is_down_is_an_error() {
         assert_eq!(kind(&server.document().await.unwrap_err()), "unreachable");
     }
     let stub = Stub::start(|_, _| Reply::default().stall()).await;
-    let brief = Duration::from_millis(200);
+    let brief = Duration::from_millis(500);
     let server = Server::with(RemoteSettings {
         first_byte_timeout: brief,
         ..settings(&stub.base())
