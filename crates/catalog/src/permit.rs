@@ -193,7 +193,7 @@ impl Catalog {
             .await
             .map_err(|error| match error {
                 AuthorizeError::Denied(denial) => Error::Denied(denial),
-                other => Error::Unavailable(Box::new(other)),
+                error @ AuthorizeError::Unavailable(_) => Error::Unavailable(Box::new(error)),
             })
     }
 
