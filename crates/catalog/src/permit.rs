@@ -170,7 +170,10 @@ impl Catalog {
             .filter(|_| action.asks_repository_policy());
         let tags: &[(String, String)] = match (subject.repository, subject.domain) {
             (Some(repository), _) => &repository.tags,
-            (None, Some(domain)) if subject.request_tags.is_none() => &domain.tags,
+            // A domain's tags count for the domain itself, not for what is being made in it.
+            (None, Some(domain)) if subject.resources.first() == Some(&&*domain.arn) => {
+                &domain.tags
+            }
             _ => &[],
         };
         let ask = Ask {
