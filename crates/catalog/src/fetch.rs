@@ -128,7 +128,7 @@ impl Arriving {
     /// Its bytes as they come; the last piece only when it is recorded.
     pub(crate) fn bytes(&self) -> ByteStream {
         let state = (
-            self.head.follow.stream(),
+            self.head.follow.stream().fuse(),
             self.progress.clone(),
             None::<Bytes>,
         );

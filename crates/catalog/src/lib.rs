@@ -192,6 +192,7 @@ impl Catalog {
     pub async fn drain(&self) {
         self.0.tasks.close();
         self.0.tasks.wait().await;
+        self.0.remotes.finish().await;
     }
 
     /// The formats of this server.

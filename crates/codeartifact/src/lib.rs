@@ -34,6 +34,7 @@ mod paging;
 mod repository;
 mod token;
 mod version;
+mod versions;
 
 pub use connection::CONNECTIONS;
 pub use operation::{Kind, OPERATIONS, Operation, find, unknown};

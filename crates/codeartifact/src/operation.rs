@@ -12,7 +12,7 @@ use aws::{Fault, Reason};
 use catalog::Action;
 
 use crate::{Answer, Failure, Request};
-use crate::{asset, connection, domain, package, repository, token, version};
+use crate::{asset, connection, domain, package, repository, token, version, versions};
 
 /// Where the bytes of an asset travel, which tells the door how to treat the body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,15 +98,15 @@ macro_rules! operations {
 #[rustfmt::skip]
 operations! {
     AssociateExternalConnection           POST   "/v1/repository/external-connection"        Json     [AssociateExternalConnection] => connection::associate;
-    CopyPackageVersions                   POST   "/v1/package/versions/copy"                 Json     [CopyPackageVersions ReadFromRepository];
+    CopyPackageVersions                   POST   "/v1/package/versions/copy"                 Json     [CopyPackageVersions ReadFromRepository] => versions::copy;
     CreateDomain                          POST   "/v1/domain"                                Json     [CreateDomain TagResource] => domain::create;
     CreatePackageGroup                    POST   "/v1/package-group"                         Json     [CreatePackageGroup TagResource];
     CreateRepository                      POST   "/v1/repository"                            Json     [CreateRepository AssociateWithDownstreamRepository TagResource] => repository::create;
     DeleteDomain                          DELETE "/v1/domain"                                Json     [DeleteDomain] => domain::delete;
     DeleteDomainPermissionsPolicy         DELETE "/v1/domain/permissions/policy"             Json     [DeleteDomainPermissionsPolicy];
-    DeletePackage                         DELETE "/v1/package"                               Json     [DeletePackage];
+    DeletePackage                         DELETE "/v1/package"                               Json     [DeletePackage] => package::delete;
     DeletePackageGroup                    DELETE "/v1/package-group"                         Json     [DeletePackageGroup];
-    DeletePackageVersions                 POST   "/v1/package/versions/delete"               Json     [DeletePackageVersions];
+    DeletePackageVersions                 POST   "/v1/package/versions/delete"               Json     [DeletePackageVersions] => versions::delete;
     DeleteRepository                      DELETE "/v1/repository"                            Json     [DeleteRepository] => repository::delete;
     DeleteRepositoryPermissionsPolicy     DELETE "/v1/repository/permissions/policies"       Json     [DeleteRepositoryPermissionsPolicy];
     DescribeDomain                        GET    "/v1/domain"                                Json     [DescribeDomain] => domain::describe;
@@ -115,7 +115,7 @@ operations! {
     DescribePackageVersion                GET    "/v1/package/version"                       Json     [DescribePackageVersion] => version::describe;
     DescribeRepository                    GET    "/v1/repository"                            Json     [DescribeRepository] => repository::describe;
     DisassociateExternalConnection        DELETE "/v1/repository/external-connection"        Json     [DisassociateExternalConnection] => connection::disassociate;
-    DisposePackageVersions                POST   "/v1/package/versions/dispose"              Json     [DisposePackageVersions];
+    DisposePackageVersions                POST   "/v1/package/versions/dispose"              Json     [DisposePackageVersions] => versions::dispose;
     GetAssociatedPackageGroup             GET    "/v1/get-associated-package-group"          Json     [GetAssociatedPackageGroup];
     GetAuthorizationToken                 POST   "/v1/authorization-token"                   Json     [GetAuthorizationToken] => token::get;
     GetDomainPermissionsPolicy            GET    "/v1/domain/permissions/policy"             Json     [GetDomainPermissionsPolicy];
@@ -137,12 +137,12 @@ operations! {
     ListTagsForResource                   POST   "/v1/tags"                                  Json     [ListTagsForResource];
     PublishPackageVersion                 POST   "/v1/package/version/publish"               AssetIn  [PublishPackageVersion] => asset::publish;
     PutDomainPermissionsPolicy            PUT    "/v1/domain/permissions/policy"             Json     [PutDomainPermissionsPolicy];
-    PutPackageOriginConfiguration         POST   "/v1/package"                               Json     [PutPackageOriginConfiguration];
+    PutPackageOriginConfiguration         POST   "/v1/package"                               Json     [PutPackageOriginConfiguration] => package::put_origin_configuration;
     PutRepositoryPermissionsPolicy        PUT    "/v1/repository/permissions/policy"         Json     [PutRepositoryPermissionsPolicy];
     TagResource                           POST   "/v1/tag"                                   Json     [TagResource];
     UntagResource                         POST   "/v1/untag"                                 Json     [UntagResource];
     UpdatePackageGroup                    PUT    "/v1/package-group"                         Json     [UpdatePackageGroup];
     UpdatePackageGroupOriginConfiguration PUT    "/v1/package-group-origin-configuration"    Json     [UpdatePackageGroupOriginConfiguration];
-    UpdatePackageVersionsStatus           POST   "/v1/package/versions/update_status"        Json     [UpdatePackageVersionsStatus];
+    UpdatePackageVersionsStatus           POST   "/v1/package/versions/update_status"        Json     [UpdatePackageVersionsStatus] => versions::update_status;
     UpdateRepository                      PUT    "/v1/repository"                            Json     [UpdateRepository AssociateWithDownstreamRepository] => repository::update;
 }

@@ -18,7 +18,7 @@ use tokio::time::{Instant, Sleep, sleep_until, timeout};
 use crate::record::Record;
 
 /// How long a sender may pause within a body.
-const IDLE: Duration = Duration::from_secs(60);
+const IDLE: Duration = Duration::from_mins(1);
 /// How much of a body that nobody wants is read nevertheless, so that the sender comes to read the answer and the
 /// connection lives on. A sender that waits for permission (`Expect: 100-continue`) sends nothing and is not read.
 const LINGER_BYTES: u64 = 16 << 20;

@@ -4,8 +4,8 @@ mod raw;
 pub(crate) mod reference;
 pub(crate) mod settings;
 
-use std::collections::BTreeMap;
-use std::fmt::{self, Display, Write as _};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::{self, Display};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -200,12 +200,12 @@ impl Sources {
                     row(
                         format!("{name}={}", without_password(&one.text)),
                         &one.origin,
-                    )
+                    );
                 }),
                 Form::Secret if self.raw.get(setting.name).is_none() => {}
                 Form::Secret | Form::Text | Form::Switch => match self.raw.get(setting.name) {
                     Some(one) if setting.form == Form::Secret => {
-                        row("(hidden)".to_owned(), &one.origin)
+                        row("(hidden)".to_owned(), &one.origin);
                     }
                     Some(one) => row(without_password(&one.text), &one.origin),
                     None => row(default(setting, &data), &Origin::Default),
@@ -439,10 +439,13 @@ impl Reader<'_> {
 }
 
 fn upstream(name: &str, address: &str) -> Result<(ConnectionName, Url), String> {
-    if !connections().any(|known| known == name) {
-        let mut known = String::new();
-        connections().for_each(|name| _ = write!(known, " {name}"));
-        return Err(format!("there is no such connection; there are{known}"));
+    let known = connections();
+    if !known.contains(name) {
+        let known: Vec<_> = known.into_iter().collect();
+        return Err(format!(
+            "there is no such connection; there are {}",
+            known.join(", ")
+        ));
     }
     let url: Url = address
         .parse()
@@ -452,9 +455,13 @@ fn upstream(name: &str, address: &str) -> Result<(ConnectionName, Url), String> 
     Ok((name, url))
 }
 
-/// Names of all connections that there can be: those of the API, whether or not their format is served yet.
-pub(crate) fn connections() -> impl Iterator<Item = &'static str> {
-    codeartifact::CONNECTIONS.iter().map(|(name, _)| *name)
+/// Names of all connections that there can be: those of the API, so that what `upstreams detect` finds does not depend on
+/// which formats a version serves.
+fn connections() -> BTreeSet<&'static str> {
+    codeartifact::CONNECTIONS
+        .iter()
+        .map(|(name, _)| *name)
+        .collect()
 }
 
 fn web_address(url: &Url) -> Result<(), &'static str> {

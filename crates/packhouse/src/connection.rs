@@ -29,7 +29,7 @@ const HEAD: Duration = Duration::from_secs(75);
 const HEAD_BYTES: usize = 64 << 10;
 /// Without a byte in either direction. Longer than a registry is given for a whole asset (10 min), on which a client
 /// may be waiting silently.
-const SILENCE: Duration = Duration::from_secs(11 * 60);
+const SILENCE: Duration = Duration::from_mins(11);
 
 /// What the process is told about ending.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -32,9 +32,9 @@ fn exports(endpoint: &Endpoint, key: &Key, services: bool) -> String {
         _ = writeln!(text, "export {name}={}", quoted(value));
     };
     if services {
-        SERVICES
-            .iter()
-            .for_each(|service| export(&format!("AWS_ENDPOINT_URL_{service}"), url));
+        for service in SERVICES {
+            export(&format!("AWS_ENDPOINT_URL_{service}"), url);
+        }
     } else {
         export("AWS_ENDPOINT_URL", url);
     }

@@ -11,7 +11,7 @@ use crate::connection::Phase;
 use crate::house::House;
 
 /// Token keys are due by the hour; their steps are cheap to look for.
-const EVERY: Duration = Duration::from_secs(60);
+const EVERY: Duration = Duration::from_mins(1);
 
 /// Runs the jobs until the process is asked to end.
 pub(crate) async fn run(house: Arc<House>, mut phase: watch::Receiver<Phase>) {

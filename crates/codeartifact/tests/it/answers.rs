@@ -13,6 +13,22 @@ const NEED_A_REGISTRY: &[&str] = &["DomainEntryPoint.externalConnectionName"];
 #[tokio::test]
 async fn every_member_of_every_answer_is_sent() {
     let world = World::begin().await.with_repository().await;
+    domains_and_repositories(&world).await;
+    packages(&world).await;
+
+    let here = OPERATIONS
+        .iter()
+        .filter(|operation| operation.is_implemented());
+    let expected: BTreeSet<String> = here
+        .flat_map(|operation| world.model.answer_members(operation.name))
+        .collect();
+    let mut seen = world.seen.lock().unwrap().clone();
+    seen.extend(NEED_A_REGISTRY.iter().map(|member| (*member).to_owned()));
+    let missing: Vec<_> = expected.difference(&seen).collect();
+    assert!(missing.is_empty(), "never sent: {missing:?}");
+}
+
+async fn domains_and_repositories(world: &World) {
     world
         .ok("CreateDomain", json!({"domain": "other-domain"}))
         .await;
@@ -48,7 +64,9 @@ async fn every_member_of_every_answer_is_sent() {
     world
         .ok("GetAuthorizationToken", json!({"domain": "my-domain"}))
         .await;
+}
 
+async fn packages(world: &World) {
     for number in ["1.0", "1.1"] {
         for asset in ["a.bin", "b.bin"] {
             let more = json!({"assetName": asset, "unfinished": asset == "a.bin"});
@@ -100,16 +118,21 @@ async fn every_member_of_every_answer_is_sent() {
         .await;
     let get = with(&version("hammer", "1.0"), &json!({"asset": "a.bin"}));
     world.ok("GetPackageVersionAsset", get).await;
+    let hammer = named("generic", "tools", "hammer");
+    let some = |numbers: &[&str]| with(&hammer, &json!({"versions": numbers}));
+    let archive = with(&some(&["1.0", "2.0"]), &json!({"targetStatus": "Archived"}));
+    world.ok("UpdatePackageVersionsStatus", archive).await;
+    world.ok("DisposePackageVersions", some(&["1.0"])).await;
+    world.ok("DeletePackageVersions", some(&["1.0"])).await;
+    let copying = json!({
+        "domain": "my-domain", "sourceRepository": "my-repository", "destinationRepository": "downstream",
+        "format": "generic", "namespace": "tools", "package": "hammer", "versions": ["1.1"]
+    });
+    world.ok("CopyPackageVersions", copying).await;
+    let open = json!({"restrictions": {"publish": "ALLOW", "upstream": "ALLOW"}});
+    world
+        .ok("PutPackageOriginConfiguration", with(&hammer, &open))
+        .await;
+    world.ok("DeletePackage", hammer.clone()).await;
     world.ok("DeleteRepository", repository("downstream")).await;
-
-    let here = OPERATIONS
-        .iter()
-        .filter(|operation| operation.is_implemented());
-    let expected: BTreeSet<String> = here
-        .flat_map(|operation| world.model.answer_members(operation.name))
-        .collect();
-    let mut seen = world.seen.lock().unwrap().clone();
-    seen.extend(NEED_A_REGISTRY.iter().map(|member| (*member).to_owned()));
-    let missing: Vec<_> = expected.difference(&seen).collect();
-    assert!(missing.is_empty(), "never sent: {missing:?}");
 }

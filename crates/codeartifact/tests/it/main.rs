@@ -12,4 +12,5 @@ mod pages;
 mod repositories;
 mod table;
 mod tokens;
+mod versions;
 mod world;

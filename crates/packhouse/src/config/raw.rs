@@ -103,10 +103,11 @@ impl clap::FromArgMatches for Flags {
             let origin = Origin::Flag(setting.name);
             match setting.form {
                 Form::Secret => {}
-                Form::Switch if matches.get_flag(setting.name) => {
-                    self.0.set(setting.name, "true".to_owned(), origin)
+                Form::Switch => {
+                    if matches.get_flag(setting.name) {
+                        self.0.set(setting.name, "true".to_owned(), origin);
+                    }
                 }
-                Form::Switch => {}
                 Form::Text | Form::List | Form::Upstreams => {
                     for text in matches
                         .get_many::<String>(setting.name)
@@ -153,19 +154,19 @@ impl Raw {
 
     /// What a file says; a sentence for each thing in it that is not a setting.
     pub(crate) fn from_file(text: &str, path: &Path) -> (Self, Vec<String>) {
-        Self::from_toml(text, path, Origin::File(path.to_owned()))
+        Self::from_toml(text, path, &Origin::File(path.to_owned()))
     }
 
     /// What `upstreams detect --write` found.
     pub(crate) fn from_detected(text: &str, path: &Path) -> (Self, Vec<String>) {
-        Self::from_toml(text, path, Origin::Detected(path.to_owned()))
+        Self::from_toml(text, path, &Origin::Detected(path.to_owned()))
     }
 
-    fn from_toml(text: &str, path: &Path, origin: Origin) -> (Self, Vec<String>) {
+    fn from_toml(text: &str, path: &Path, origin: &Origin) -> (Self, Vec<String>) {
         let mut raw = Self::default();
         let mut mistakes = Vec::new();
         match text.parse::<toml::Table>() {
-            Ok(table) => raw.add_table("", &table, path, &origin, &mut mistakes),
+            Ok(table) => raw.add_table("", &table, path, origin, &mut mistakes),
             Err(error) => {
                 let what = error.message();
                 let line = error
@@ -196,7 +197,7 @@ impl Raw {
                     for (name, address) in addresses {
                         match address.as_str() {
                             Some(address) => {
-                                self.add(setting, &format!("{name}={address}"), origin)
+                                self.add(setting, &format!("{name}={address}"), origin);
                             }
                             None => mistakes
                                 .push(format!("`{key}.\"{name}\"` in file `{here}` is not text")),
@@ -217,10 +218,10 @@ impl Raw {
                     self.add(setting, text, origin);
                 }
                 (Some(setting), toml::Value::Integer(number)) => {
-                    self.add(setting, &number.to_string(), origin)
+                    self.add(setting, &number.to_string(), origin);
                 }
                 (Some(setting), toml::Value::Boolean(on)) => {
-                    self.add(setting, &on.to_string(), origin)
+                    self.add(setting, &on.to_string(), origin);
                 }
                 (Some(_), _) => mistakes.push(format!(
                     "`{key}` in file `{here}` is not of a kind that it could be"
@@ -249,7 +250,7 @@ impl Raw {
             }
             Form::List => self.values.entry(setting.name).or_default().push(written),
             Form::Text | Form::Switch | Form::Secret => {
-                self.set(setting.name, written.text, written.origin)
+                self.set(setting.name, written.text, written.origin);
             }
         }
     }

@@ -72,25 +72,17 @@ fn home_in(text: &str) -> Option<PathBuf> {
 
 /// `${env.NAME}` is the variable; a name that is not set stays, as Maven has it.
 fn with_variables(text: &str, machine: &Machine) -> String {
-    let mut out = String::new();
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once("${env.") {
-        out.push_str(before);
-        match after.split_once('}') {
-            Some((name, after)) => {
-                match machine.variable(name) {
-                    Some(value) => out.push_str(value),
-                    None => out.push_str(&format!("${{env.{name}}}")),
-                }
-                rest = after;
-            }
-            None => {
-                out.push_str("${env.");
-                rest = after;
-            }
-        }
+    let mut pieces = text.split("${env.");
+    let mut out = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        let set = piece
+            .split_once('}')
+            .and_then(|(name, rest)| Some((machine.variable(name)?, rest)));
+        let (value, rest) = set.unwrap_or(("${env.", piece));
+        out.push_str(value);
+        out.push_str(rest);
     }
-    out + rest
+    out
 }
 
 /// Address of the first mirror that stands in for the central repository.
