@@ -165,7 +165,7 @@ pub(crate) async fn publish(mut request: Request<'_>) -> Result<Answer, Failure>
         let unfinished = unfinished?.is_some_and(|unfinished| unfinished.0);
         Some((at?, asset?, sha256?, unfinished))
     })?;
-    let format = at.package.format();
+    let format = &at.package.names.format;
     if format.as_str() != GENERIC {
         let message = format!(
             "packages of format `{format}` cannot be published with this operation, only `{GENERIC}`"

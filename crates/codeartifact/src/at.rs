@@ -30,32 +30,46 @@ pub(crate) fn repository(read: &mut Reader<'_>, caller: &Caller) -> Option<Repos
     })
 }
 
-/// A package of a repository, as the caller wrote it.
+/// A package in the caller's words.
 #[derive(Debug)]
-pub(crate) struct PackageInput {
-    pub(crate) repository: RepositoryAt,
-    format: FormatName,
+pub(crate) struct Names {
+    pub(crate) format: FormatName,
     namespace: Option<Namespace>,
     name: PackageName,
 }
 
-/// The repository, `format`, `namespace` and `package` of the query.
-pub(crate) fn package(read: &mut Reader<'_>, caller: &Caller) -> Option<PackageInput> {
-    let repository = repository(read, caller);
+/// `format`, `namespace` and `package` of the query.
+pub(crate) fn names(read: &mut Reader<'_>) -> Option<Names> {
     let format = read
         .query("format", "format")
         .required_with(members::format);
     let namespace = read.query("namespace", "namespace").optional_with(name);
     let package = read.query("package", "package").required_with(name);
-    Some(PackageInput {
-        repository: repository?,
+    Some(Names {
         format: format?,
         namespace: namespace?,
         name: package?,
     })
 }
 
-/// A version of a package, as the caller wrote it.
+/// A package of a repository.
+#[derive(Debug)]
+pub(crate) struct PackageInput {
+    pub(crate) repository: RepositoryAt,
+    pub(crate) names: Names,
+}
+
+/// The repository and the package of the query.
+pub(crate) fn package(read: &mut Reader<'_>, caller: &Caller) -> Option<PackageInput> {
+    let repository = repository(read, caller);
+    let names = names(read);
+    Some(PackageInput {
+        repository: repository?,
+        names: names?,
+    })
+}
+
+/// A version of a package, in the caller's words.
 #[derive(Debug)]
 pub(crate) struct VersionInput {
     pub(crate) package: PackageInput,
@@ -79,7 +93,7 @@ pub(crate) enum Naming {
     New,
 }
 
-impl PackageInput {
+impl Names {
     /// The package in its format's normal form. Errors: `ValidationException` for what the format has no name for.
     ///
     /// A format that this server does not serve has no rules here, and no packages either.
@@ -88,7 +102,6 @@ impl PackageInput {
             format,
             namespace,
             name,
-            ..
         } = self;
         let Some(rules) = formats.named(format.as_str()) else {
             return Ok(PackageId {
@@ -103,22 +116,29 @@ impl PackageInput {
             .map_err(|invalid| refused("package", name.as_str(), invalid))
     }
 
-    /// `format`.
-    pub(crate) fn format(&self) -> &FormatName {
-        &self.format
+    /// A version in the format's normal form. Errors: as [`Names::id`].
+    pub(crate) fn version(&self, version: &Version, formats: &Formats) -> Result<Version, Fault> {
+        let Some(rules) = formats.named(self.format.as_str()) else {
+            return Ok(version.clone());
+        };
+        let text = version.as_str();
+        rules
+            .version(text)
+            .map_err(|invalid| refused("packageVersion", text, invalid))
+    }
+}
+
+impl PackageInput {
+    /// [`Names::id`].
+    pub(crate) fn id(&self, formats: &Formats, naming: Naming) -> Result<PackageId, Fault> {
+        self.names.id(formats, naming)
     }
 }
 
 impl VersionInput {
-    /// The version in its format's normal form. Errors: as [`PackageInput::id`].
+    /// [`Names::version`].
     pub(crate) fn version(&self, formats: &Formats) -> Result<Version, Fault> {
-        let Some(rules) = formats.named(self.package.format.as_str()) else {
-            return Ok(self.version.clone());
-        };
-        let text = self.version.as_str();
-        rules
-            .version(text)
-            .map_err(|invalid| refused("packageVersion", text, invalid))
+        self.package.names.version(&self.version, formats)
     }
 }
 

@@ -31,10 +31,14 @@ mod members;
 mod operation;
 mod package;
 mod paging;
+mod policy;
 mod repository;
+mod tag;
 mod token;
 mod version;
+mod versions;
 
+pub use connection::CONNECTIONS;
 pub use operation::{Kind, OPERATIONS, Operation, find, unknown};
 pub use repository::Endpoints;
 

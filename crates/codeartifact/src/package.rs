@@ -94,6 +94,65 @@ pub(crate) async fn describe(request: Request<'_>) -> Result<Answer, Failure> {
 }
 
 #[derive(Serialize)]
+struct Deleted {
+    #[serde(rename = "deletedPackage")]
+    deleted_package: Summary,
+}
+
+pub(crate) async fn delete(request: Request<'_>) -> Result<Answer, Failure> {
+    let cx = request.cx;
+    let at = request.read(|read| at::package(read, &cx.caller))?;
+    let id = at.id(cx.catalog.formats(), Naming::Existing)?;
+    let action = Action::DeletePackage;
+    let package = cx
+        .catalog
+        .package(&cx.caller, action, &at.repository, &id)
+        .await?;
+    Answer::json(&Deleted {
+        deleted_package: package.delete().await?.into(),
+    })
+}
+
+#[derive(Serialize)]
+struct Controlled {
+    #[serde(rename = "originConfiguration")]
+    origin_configuration: OriginConfiguration,
+}
+
+pub(crate) async fn put_origin_configuration(request: Request<'_>) -> Result<Answer, Failure> {
+    let cx = request.cx;
+    let (at, restrictions) = request.read(|read| {
+        let at = at::package(read, &cx.caller);
+        let restrictions = read
+            .body("restrictions", "restrictions")
+            .required_structure(|read| {
+                let publish = read
+                    .body("publish", "publish")
+                    .required_with(members::restriction);
+                let upstream = read
+                    .body("upstream", "upstream")
+                    .required_with(members::restriction);
+                Some(Restrictions {
+                    publish: publish?,
+                    upstream: upstream?,
+                })
+            });
+        Some((at?, restrictions?))
+    })?;
+    // The package need not exist: it may be controlled before it comes.
+    let id = at.id(cx.catalog.formats(), Naming::Existing)?;
+    let action = Action::PutPackageOriginConfiguration;
+    let package = cx
+        .catalog
+        .package(&cx.caller, action, &at.repository, &id)
+        .await?;
+    let package = package.set_restrictions(restrictions).await?;
+    Answer::json(&Controlled {
+        origin_configuration: package.restrictions.into(),
+    })
+}
+
+#[derive(Serialize)]
 struct List {
     packages: Vec<Summary>,
     #[serde(rename = "nextToken", skip_serializing_if = "Option::is_none")]

@@ -3,11 +3,12 @@
 use aws::AccountId;
 use aws::page::{Filters, MaxResults};
 use catalog::{
-    Action, ConnectionName, DomainAt, DomainName, FormatName, Formats, NewRepository, Page,
-    Repository, RepositoryAt, RepositoryChange, RepositoryName,
+    Action, ConnectionName, DomainAt, DomainName, FormatName, NewRepository, Page, Repository,
+    RepositoryAt, RepositoryChange, RepositoryName,
 };
 use serde::Serialize;
 
+use crate::connection;
 use crate::members::{self, Description, name};
 use crate::paging::{Asked, Window};
 use crate::{Answer, Failure, Request, at};
@@ -49,7 +50,7 @@ struct Connection {
     #[serde(rename = "externalConnectionName")]
     external_connection_name: ConnectionName,
     #[serde(rename = "packageFormat", skip_serializing_if = "Option::is_none")]
-    package_format: Option<FormatName>,
+    package_format: Option<&'static str>,
     status: &'static str,
 }
 
@@ -70,20 +71,18 @@ impl RepositoryOutput {
         }
     }
 
-    fn full(repository: &Repository, formats: &Formats) -> Self {
+    fn full(repository: &Repository) -> Self {
         let upstream = |name: &RepositoryName| Upstream {
             repository_name: name.clone(),
         };
-        let connection = |name: &ConnectionName| Connection {
+        let connected = |name: &ConnectionName| Connection {
             external_connection_name: name.clone(),
-            package_format: formats
-                .connection(name.as_str())
-                .map(|(format, _)| format.name()),
+            package_format: connection::format(name.as_str()),
             status: AVAILABLE,
         };
         let neighbours = Neighbours {
             upstreams: repository.upstreams.iter().map(upstream).collect(),
-            external_connections: repository.connection.iter().map(connection).collect(),
+            external_connections: repository.connection.iter().map(connected).collect(),
         };
         Self {
             neighbours: Some(neighbours),
@@ -100,9 +99,9 @@ struct Output {
 }
 
 /// The answer that describes one repository.
-pub(crate) fn described(repository: &Repository, formats: &Formats) -> Result<Answer, Failure> {
+pub(crate) fn described(repository: &Repository) -> Result<Answer, Failure> {
     Answer::json(&Output {
-        repository: Some(RepositoryOutput::full(repository, formats)),
+        repository: Some(RepositoryOutput::full(repository)),
     })
 }
 
@@ -128,7 +127,7 @@ pub(crate) async fn create(request: Request<'_>) -> Result<Answer, Failure> {
         .catalog
         .create_repository(&cx.caller, &domain, new)
         .await?;
-    described(&repository, cx.catalog.formats())
+    described(&repository)
 }
 
 pub(crate) async fn describe(request: Request<'_>) -> Result<Answer, Failure> {
@@ -138,7 +137,7 @@ pub(crate) async fn describe(request: Request<'_>) -> Result<Answer, Failure> {
         .catalog
         .repository(&cx.caller, Action::DescribeRepository, &at)
         .await?;
-    described(&repository, cx.catalog.formats())
+    described(&repository)
 }
 
 pub(crate) async fn update(request: Request<'_>) -> Result<Answer, Failure> {
@@ -159,15 +158,14 @@ pub(crate) async fn update(request: Request<'_>) -> Result<Answer, Failure> {
         .catalog
         .repository(&cx.caller, Action::UpdateRepository, &at)
         .await?;
-    described(&repository.update(change).await?, cx.catalog.formats())
+    described(&repository.update(change).await?)
 }
 
 pub(crate) async fn delete(request: Request<'_>) -> Result<Answer, Failure> {
     let cx = request.cx;
     let at = request.read(|read| at::repository(read, &cx.caller))?;
     let deleted = cx.catalog.delete_repository(&cx.caller, &at).await?;
-    let repository =
-        deleted.map(|repository| RepositoryOutput::full(&repository, cx.catalog.formats()));
+    let repository = deleted.map(|repository| RepositoryOutput::full(&repository));
     Answer::json(&Output { repository })
 }
 

@@ -455,26 +455,12 @@ fn upstream(name: &str, address: &str) -> Result<(ConnectionName, Url), String> 
     Ok((name, url))
 }
 
-/// The connections that AWS has names for. Addresses for all of them are taken, so that what `upstreams detect` finds
-/// does not depend on which formats a version has.
-const CONNECTIONS: [&str; 10] = [
-    "public:crates-io",
-    "public:maven-central",
-    "public:maven-clojars",
-    "public:maven-commonsware",
-    "public:maven-googleandroid",
-    "public:maven-gradleplugins",
-    "public:npmjs",
-    "public:nuget-org",
-    "public:pypi",
-    "public:ruby-gems-org",
-];
-
-/// Names of all connections that there can be: those of AWS, and whatever else a format has.
+/// Names of all connections that there can be: those of the API, so that what `upstreams detect` finds does not depend on
+/// which formats a version serves.
 fn connections() -> BTreeSet<&'static str> {
-    let own = formats::ALL.iter().flat_map(|format| format.connections());
-    own.map(|connection| connection.name)
-        .chain(CONNECTIONS)
+    codeartifact::CONNECTIONS
+        .iter()
+        .map(|(name, _)| *name)
         .collect()
 }
 

@@ -53,13 +53,15 @@ pub(super) fn pieces(response: reqwest::Response, idle: Duration, whole: Duratio
         idle,
         deadline: Instant::now() + whole,
     };
-    Box::pin(stream::unfold(Some(reading), |reading| async {
+    let pieces = stream::unfold(Some(reading), |reading| async {
         let mut reading = reading?;
         match reading.next().await? {
             Ok(piece) => Some((Ok(piece), Some(reading))),
             Err(error) => Some((Err(error), None)),
         }
-    }))
+    });
+    // Who looks at the first bytes of a short body sees its end, and then reads on.
+    Box::pin(pieces.fuse())
 }
 
 struct Reading {

@@ -201,12 +201,11 @@ impl Documents {
         }
         // That there was none is no answer any more: a client would believe it for good.
         let old = known.filter(|kept| kept.is_present());
-        let refreshed = match self.resting(registry, key, now) {
-            Some(error) => Err(error),
-            None => {
-                progress.send_modify(|progress| progress.old.clone_from(&old));
-                self.refresh(registry, key, asking, old.as_deref()).await
-            }
+        let refreshed = if let Some(error) = self.resting(registry, key, now) {
+            Err(error)
+        } else {
+            progress.send_modify(|progress| progress.old.clone_from(&old));
+            self.refresh(registry, key, asking, old.as_deref()).await
         };
         match (refreshed, old) {
             (Ok(kept), _) => {

@@ -164,45 +164,54 @@ fn is_public(address: IpAddr) -> bool {
 }
 
 fn is_public_v4(address: Ipv4Addr) -> bool {
-    let special = matches!(
-        address.octets(),
-        [0 | 10 | 127, ..]
-            | [100, 64..=127, ..]
-            | [169, 254, ..]
-            | [172, 16..=31, ..]
-            | [192, 0, 0 | 2, _]
-            | [192, 88, 99, _]
-            | [192, 168, ..]
-            | [198, 18 | 19, ..]
-            | [198, 51, 100, _]
-            | [203, 0, 113, _]
-            | [224..=255, ..]
-    );
-    !special && !is_of_the_link_v4(address)
+    let within = |(base, bits): &([u8; 4], u32)| {
+        let other = u32::from(address) ^ u32::from_be_bytes(*base);
+        other >> (32 - bits) == 0
+    };
+    !SPECIAL_V4.iter().any(within) && !is_of_the_link_v4(address)
 }
 
-/// Only 2000::/3 is given out; of that not the documentation and benchmarking ranges, nor what stands below 2001::/23.
+/// Base and number of leading bits: IANA's special-purpose addresses that are not globally reachable, multicast, and the
+/// rest from 240 on.
+const SPECIAL_V4: [([u8; 4], u32); 15] = [
+    ([0, 0, 0, 0], 8),
+    ([10, 0, 0, 0], 8),
+    ([100, 64, 0, 0], 10),
+    ([127, 0, 0, 0], 8),
+    ([169, 254, 0, 0], 16),
+    ([172, 16, 0, 0], 12),
+    ([192, 0, 0, 0], 24),
+    ([192, 0, 2, 0], 24),
+    ([192, 88, 99, 0], 24),
+    ([192, 168, 0, 0], 16),
+    ([198, 18, 0, 0], 15),
+    ([198, 51, 100, 0], 24),
+    ([203, 0, 113, 0], 24),
+    ([224, 0, 0, 0], 4),
+    ([240, 0, 0, 0], 4),
+];
+
+/// Only `2000::/3` is given out; of that not the documentation and benchmarking ranges, nor what stands below `2001::/23`.
 fn is_public_v6(address: Ipv6Addr) -> bool {
-    let segments = address.segments();
-    let given_out = segments[0] & 0xe000 == 0x2000;
-    let special = matches!(
-        segments,
-        [0x2001, 0..=0x01ff, ..] | [0x2001, 0x0db8, ..] | [0x3fff, 0..=0x0fff, ..]
-    );
+    let [first, second, ..] = address.segments();
+    let given_out = first & 0xe000 == 0x2000;
+    let special = match first {
+        0x2001 => second <= 0x01ff || second == 0x0db8,
+        0x3fff => second <= 0x0fff,
+        _ => false,
+    };
     given_out && !special
 }
 
 /// The version 4 address inside a mapped (`::ffff:a.b.c.d`), compatible (`::a.b.c.d`), translated (`64:ff9b::a.b.c.d`,
 /// `64:ff9b:1:…`) or 6to4 (`2002:aabb:ccdd::`) one, through which it can be reached.
 fn embedded(address: Ipv6Addr) -> Option<Ipv4Addr> {
-    let [a, b, c, d, e, f, g, h] = address.segments();
-    let from = |high: u16, low: u16| {
-        let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
-        Ipv4Addr::new(a, b, c, d)
-    };
-    match [a, b, c, d, e, f] {
-        [0, 0, 0, 0, 0, 0 | 0xffff] | [0x0064, 0xff9b, ..] => Some(from(g, h)),
-        [0x2002, ..] => Some(from(b, c)),
+    let from = |high: u16, low: u16| Ipv4Addr::from(u32::from(high) << 16 | u32::from(low));
+    match address.segments() {
+        [0, 0, 0, 0, 0, 0 | 0xffff, high, low] | [0x0064, 0xff9b, .., high, low] => {
+            Some(from(high, low))
+        }
+        [0x2002, high, low, ..] => Some(from(high, low)),
         _ => None,
     }
 }

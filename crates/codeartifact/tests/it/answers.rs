@@ -13,6 +13,23 @@ const NEED_A_REGISTRY: &[&str] = &["DomainEntryPoint.externalConnectionName"];
 #[tokio::test]
 async fn every_member_of_every_answer_is_sent() {
     let world = World::begin().await.with_repository().await;
+    domains_and_repositories(&world).await;
+    policies_and_tags(&world).await;
+    packages(&world).await;
+
+    let here = OPERATIONS
+        .iter()
+        .filter(|operation| operation.is_implemented());
+    let expected: BTreeSet<String> = here
+        .flat_map(|operation| world.model.answer_members(operation.name))
+        .collect();
+    let mut seen = world.seen.lock().unwrap().clone();
+    seen.extend(NEED_A_REGISTRY.iter().map(|member| (*member).to_owned()));
+    let missing: Vec<_> = expected.difference(&seen).collect();
+    assert!(missing.is_empty(), "never sent: {missing:?}");
+}
+
+async fn domains_and_repositories(world: &World) {
     world
         .ok("CreateDomain", json!({"domain": "other-domain"}))
         .await;
@@ -48,7 +65,46 @@ async fn every_member_of_every_answer_is_sent() {
     world
         .ok("GetAuthorizationToken", json!({"domain": "my-domain"}))
         .await;
+}
 
+async fn policies_and_tags(world: &World) {
+    let document = json!({"policyDocument": json!({"Version": "2012-10-17", "Statement": [{
+        "Effect": "Allow", "Principal": "*", "Action": "codeartifact:Read*", "Resource": "*"
+    }]}).to_string()});
+    let domain = json!({"domain": "my-domain"});
+    world
+        .ok("PutDomainPermissionsPolicy", with(&domain, &document))
+        .await;
+    world.ok("GetDomainPermissionsPolicy", domain.clone()).await;
+    world.ok("DeleteDomainPermissionsPolicy", domain).await;
+    let repository = repository("my-repository");
+    world
+        .ok(
+            "PutRepositoryPermissionsPolicy",
+            with(&repository, &document),
+        )
+        .await;
+    world
+        .ok("GetRepositoryPermissionsPolicy", repository.clone())
+        .await;
+    world
+        .ok("DeleteRepositoryPermissionsPolicy", repository)
+        .await;
+    let arn = "arn:aws:codeartifact:eu-central-1:111122223333:domain/my-domain";
+    let tagging = json!({"resourceArn": arn, "tags": [{"key": "a", "value": "b"}]});
+    world.ok("TagResource", tagging).await;
+    world
+        .ok("ListTagsForResource", json!({"resourceArn": arn}))
+        .await;
+    world
+        .ok(
+            "UntagResource",
+            json!({"resourceArn": arn, "tagKeys": ["a"]}),
+        )
+        .await;
+}
+
+async fn packages(world: &World) {
     for number in ["1.0", "1.1"] {
         for asset in ["a.bin", "b.bin"] {
             let more = json!({"assetName": asset, "unfinished": asset == "a.bin"});
@@ -100,16 +156,21 @@ async fn every_member_of_every_answer_is_sent() {
         .await;
     let get = with(&version("hammer", "1.0"), &json!({"asset": "a.bin"}));
     world.ok("GetPackageVersionAsset", get).await;
+    let hammer = named("generic", "tools", "hammer");
+    let some = |numbers: &[&str]| with(&hammer, &json!({"versions": numbers}));
+    let archive = with(&some(&["1.0", "2.0"]), &json!({"targetStatus": "Archived"}));
+    world.ok("UpdatePackageVersionsStatus", archive).await;
+    world.ok("DisposePackageVersions", some(&["1.0"])).await;
+    world.ok("DeletePackageVersions", some(&["1.0"])).await;
+    let copying = json!({
+        "domain": "my-domain", "sourceRepository": "my-repository", "destinationRepository": "downstream",
+        "format": "generic", "namespace": "tools", "package": "hammer", "versions": ["1.1"]
+    });
+    world.ok("CopyPackageVersions", copying).await;
+    let open = json!({"restrictions": {"publish": "ALLOW", "upstream": "ALLOW"}});
+    world
+        .ok("PutPackageOriginConfiguration", with(&hammer, &open))
+        .await;
+    world.ok("DeletePackage", hammer.clone()).await;
     world.ok("DeleteRepository", repository("downstream")).await;
-
-    let here = OPERATIONS
-        .iter()
-        .filter(|operation| operation.is_implemented());
-    let expected: BTreeSet<String> = here
-        .flat_map(|operation| world.model.answer_members(operation.name))
-        .collect();
-    let mut seen = world.seen.lock().unwrap().clone();
-    seen.extend(NEED_A_REGISTRY.iter().map(|member| (*member).to_owned()));
-    let missing: Vec<_> = expected.difference(&seen).collect();
-    assert!(missing.is_empty(), "never sent: {missing:?}");
 }

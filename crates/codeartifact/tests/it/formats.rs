@@ -63,7 +63,7 @@ impl Format for Small {
 
     fn retention(&self) -> Retention {
         Retention {
-            upstream: false,
+            upstream: self.name == "maven",
             late_assets: false,
             open_ended: false,
             list_lifetime: Duration::from_mins(1),

@@ -139,7 +139,7 @@ async fn members_of_another_type_cannot_be_parsed() {
             let value = match (member.place.as_str(), kind.as_str().unwrap()) {
                 ("query", "integer" | "long") => json!("many"),
                 ("query", "boolean") => json!("maybe"),
-                ("body", "string" | "list" | "structure") => json!(5),
+                ("body", "string" | "list" | "map" | "structure") => json!(5),
                 ("body", "integer" | "boolean") => json!("5"),
                 _ => continue,
             };

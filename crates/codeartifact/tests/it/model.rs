@@ -68,6 +68,12 @@ impl Model {
                     "integer" | "long" => json!(1000),
                     "boolean" => json!(true),
                     "list" => json!([self.sample(description["member"].as_str().unwrap())]),
+                    "map" => {
+                        let part = |part: &str| self.sample(description[part].as_str().unwrap());
+                        let mut map = Map::new();
+                        map.insert(part("key").as_str().unwrap().to_owned(), part("value"));
+                        Value::Object(map)
+                    }
                     "structure" => {
                         let members = description["members"].as_object().unwrap();
                         let member = |(name, shape): (&String, &Value)| {
@@ -127,6 +133,21 @@ impl Model {
                 }
                 for (constraint, value) in self.violations(member) {
                     found.push((constraint, json!([value])));
+                }
+            }
+            "map" => {
+                let (key, value) = (&description["key"], &description["value"]);
+                let (key, value) = (key.as_str().unwrap(), value.as_str().unwrap());
+                for (constraint, key) in self.violations(key) {
+                    let mut map = Map::new();
+                    map.insert(key.as_str().unwrap().to_owned(), self.sample(value));
+                    found.push((constraint, Value::Object(map)));
+                }
+                let key = self.sample(key);
+                for (constraint, value) in self.violations(value) {
+                    let mut map = Map::new();
+                    map.insert(key.as_str().unwrap().to_owned(), value);
+                    found.push((constraint, Value::Object(map)));
                 }
             }
             "structure" => {

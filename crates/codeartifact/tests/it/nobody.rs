@@ -2,21 +2,35 @@
 //! exists.
 
 use aws::sigv4::body_hash;
-use codeartifact::{Kind, OPERATIONS};
+use codeartifact::{Kind, OPERATIONS, Operation};
 use serde_json::{Map, Value, json};
 
 use crate::model::Model;
 use crate::world::World;
 
-/// The resource that an operation is asked for, of domain `{d}`.
-fn resource(operation: &str) -> &'static str {
-    match operation {
+const DOMAIN: &str = "arn:aws:codeartifact:eu-central-1:111122223333:domain/{d}";
+const REPOSITORY: &str =
+    "arn:aws:codeartifact:eu-central-1:111122223333:repository/{d}/my-repository";
+const PACKAGE: &str =
+    "arn:aws:codeartifact:eu-central-1:111122223333:package/{d}/my-repository/generic/tools/abc";
+
+/// What an operation asks for first, and of which resource of domain `{d}`.
+fn asked(operation: &'static Operation) -> (&'static str, &'static str) {
+    let resource = match operation.name {
+        // Its source comes first: what may not be read cannot be copied.
+        "CopyPackageVersions" => return ("codeartifact:ReadFromRepository", REPOSITORY),
         "ListDomains" | "ListRepositories" => "*",
         "CreateDomain"
         | "DescribeDomain"
         | "DeleteDomain"
         | "ListRepositoriesInDomain"
-        | "GetAuthorizationToken" => "arn:aws:codeartifact:eu-central-1:111122223333:domain/{d}",
+        | "GetAuthorizationToken"
+        | "PutDomainPermissionsPolicy"
+        | "GetDomainPermissionsPolicy"
+        | "DeleteDomainPermissionsPolicy"
+        | "TagResource"
+        | "UntagResource"
+        | "ListTagsForResource" => DOMAIN,
         "CreateRepository"
         | "DescribeRepository"
         | "UpdateRepository"
@@ -24,24 +38,29 @@ fn resource(operation: &str) -> &'static str {
         | "AssociateExternalConnection"
         | "DisassociateExternalConnection"
         | "GetRepositoryEndpoint"
-        | "ListPackages" => {
-            "arn:aws:codeartifact:eu-central-1:111122223333:repository/{d}/my-repository"
-        }
-        "DescribePackage"
-        | "ListPackageVersions"
+        | "PutRepositoryPermissionsPolicy"
+        | "GetRepositoryPermissionsPolicy"
+        | "DeleteRepositoryPermissionsPolicy"
+        | "ListPackages" => REPOSITORY,
+        "DeletePackage"
+        | "DeletePackageVersions"
+        | "DescribePackage"
         | "DescribePackageVersion"
-        | "ListPackageVersionAssets"
+        | "DisposePackageVersions"
         | "GetPackageVersionAsset"
         | "GetPackageVersionReadme"
+        | "ListPackageVersionAssets"
         | "ListPackageVersionDependencies"
-        | "PublishPackageVersion" => {
-            "arn:aws:codeartifact:eu-central-1:111122223333:package/{d}/my-repository/generic/tools/abc"
-        }
+        | "ListPackageVersions"
+        | "PublishPackageVersion"
+        | "PutPackageOriginConfiguration"
+        | "UpdatePackageVersionsStatus" => PACKAGE,
         other => panic!("{other} is implemented: say which resource it is asked for"),
-    }
+    };
+    (operation.actions[0].as_str(), resource)
 }
 
-/// The required members, with the names that `resource` has.
+/// The required members, with the names that `asked` has.
 fn required(model: &Model, operation: &str, domain: &str) -> Value {
     let mut members = Map::new();
     for member in model.inputs(operation) {
@@ -50,6 +69,9 @@ fn required(model: &Model, operation: &str, domain: &str) -> Value {
             "namespace" if operation != "ListPackages" => json!("tools"),
             "assetSHA256" => json!(body_hash(b"bytes")),
             "assetContent" => json!("bytes"),
+            "destinationRepository" => json!("other-repository"),
+            "versions" => json!(["1.0"]),
+            "resourceArn" => json!(DOMAIN.replace("{d}", domain)),
             _ if member.required => model.sample(&member.shape),
             _ => continue,
         };
@@ -69,8 +91,8 @@ async fn nobody_may_do_anything_and_is_told_so() {
             let members = required(&world.model, operation.name, domain);
             let answer = world.call_as(&world.nobody, operation.name, members).await;
             let fault = answer.expect_err(operation.name);
-            let action = operation.actions[0].as_str();
-            let resource = resource(operation.name).replace("{d}", domain);
+            let (action, resource) = asked(operation);
+            let resource = resource.replace("{d}", domain);
             let expected = format!(
                 "User: arn:aws:iam::111122223333:user/nobody is not authorized to perform: {action} on \
                  resource: {resource} because no identity-based policy allows the {action} action"
@@ -94,20 +116,15 @@ async fn mistakes_come_before_permissions() {
         .filter(|operation| operation.is_implemented())
     {
         let mut members = required(&world.model, operation.name, "my-domain");
-        let place = if operation.name == "ListDomains" {
-            "maxResults"
-        } else {
-            "domain"
+        let (member, mistake) = match operation.name {
+            "ListDomains" => ("maxResults", json!(0)),
+            "ListRepositories" => ("repositoryPrefix", json!("x")),
+            "TagResource" | "UntagResource" | "ListTagsForResource" => {
+                ("resourceArn", json!("no ARN"))
+            }
+            _ => ("domain", json!("X")),
         };
-        if operation.name == "ListRepositories" {
-            members["repositoryPrefix"] = json!("x");
-        } else {
-            members[place] = if place == "domain" {
-                json!("X")
-            } else {
-                json!(0)
-            };
-        }
+        members[member] = mistake;
         let answer = world.call_as(&world.nobody, operation.name, members).await;
         assert_eq!(
             answer.unwrap_err().code,

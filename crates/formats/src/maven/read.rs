@@ -9,7 +9,6 @@ use catalog::{
     Asset, AssetName, AssetRecord, Error, Kind, ListedVersion, OpenRepository, PackageId, Purpose,
     Result, Status, Timestamp,
 };
-use http::header::AUTHORIZATION;
 use http::request::Parts;
 use http::{Method, Response};
 use moka::sync::Cache;
@@ -29,7 +28,7 @@ pub(crate) async fn answer(
 ) -> Result<Response<Body>> {
     let document = match &path.target {
         Target::Metadata(directory) => {
-            let place = Place::of(parts, repository, directory);
+            let place = Place::of(repository, directory);
             if path.checksums.is_empty() {
                 let document = render(repository, directory).await?;
                 place.remember(document)
@@ -397,7 +396,7 @@ static SEEN: LazyLock<Cache<(String, u64), Document>> = LazyLock::new(|| {
         .build()
 });
 
-/// Without a key of its own a hash of a token would be worth guessing at.
+/// Hashes with a key of this process, so that nobody can look for two callers whose hashes are the same.
 static SECRET: LazyLock<RandomState> = LazyLock::new(RandomState::new);
 
 /// A metadata document of a repository, as one caller sees it.
@@ -407,14 +406,14 @@ struct Place {
 }
 
 impl Place {
-    fn of(parts: &Parts, repository: &OpenRepository, directory: &Directory) -> Self {
+    fn of(repository: &OpenRepository, directory: &Directory) -> Self {
         let at = repository.repository();
         Self {
             path: format!(
                 "{}/{}/{}/{directory}",
                 at.domain.owner, at.domain.name, at.name
             ),
-            caller: SECRET.hash_one(parts.headers.get(AUTHORIZATION)),
+            caller: SECRET.hash_one(repository.caller().access_key_id()),
         }
     }
 

@@ -101,8 +101,9 @@ fn parse_version(text: &str) -> Option<Version> {
 
 /// Where a registry has a file, with the strongest checksum beside it.
 ///
-/// The three that newer registries have are asked for at once, MD5 only where none of them is. A checksum that cannot
-/// be asked for is an error: taking a weaker one instead would let a fault, or whoever causes it, choose.
+/// Each is asked for when the stronger ones are not there, SHA-256 and SHA-1 together: few registries have the first and
+/// nearly all the second. SHA-512 goes alone, because after an outage one request at a time is let through. A checksum
+/// that cannot be asked for is an error: taking a weaker one instead would let a fault, or whoever causes it, choose.
 pub(crate) async fn locate(
     remote: &Remote,
     asset: &AssetId,
@@ -119,19 +120,26 @@ pub(crate) async fn locate(
         utf8_percent_encode(asset.name.as_str(), RESERVED),
     );
     let [sha512, sha256, sha1, md5] = Algorithm::ALL.map(|one| Checksum::new(remote, &path, one));
-    let (sha512, sha256, sha1) = futures_util::join!(sha512.read(), sha256.read(), sha1.read());
     let mut is_garbled = false;
-    for found in [sha512, sha256, sha1] {
-        match found? {
-            Found::Promise(promise) => return Ok(Some(RemoteAsset { path, promise })),
-            Found::Garbage => is_garbled = true,
-            Found::Nothing => {}
+    let mut promise = |found| match found {
+        Found::Promise(promise) => Some(promise),
+        Found::Garbage => {
+            is_garbled = true;
+            None
+        }
+        Found::Nothing => None,
+    };
+    if let Some(promise) = promise(sha512.read().await?) {
+        return Ok(Some(RemoteAsset { path, promise }));
+    }
+    let (sha256, sha1) = futures_util::join!(sha256.read(), sha1.read());
+    for found in [sha256, sha1] {
+        if let Some(promise) = promise(found?) {
+            return Ok(Some(RemoteAsset { path, promise }));
         }
     }
-    match md5.read().await? {
-        Found::Promise(promise) => return Ok(Some(RemoteAsset { path, promise })),
-        Found::Garbage => is_garbled = true,
-        Found::Nothing => {}
+    if let Some(promise) = promise(md5.read().await?) {
+        return Ok(Some(RemoteAsset { path, promise }));
     }
     if remote.head(&path).await?.is_none() {
         return Ok(None);

@@ -31,6 +31,7 @@ pub(crate) struct House {
     pub(crate) account: AccountId,
     pub(crate) keys: NewAccount,
     directory: TempDir,
+    address: DatabaseAddress,
 }
 
 impl House {
@@ -74,12 +75,21 @@ impl House {
             account,
             keys,
             directory,
+            address: address.clone(),
         }
     }
 
     /// Another node: what is in memory is not shared.
     pub(crate) async fn another_node(&self) -> Iam {
         open(&self.database, self.directory(), &self.clock)
+            .await
+            .unwrap()
+    }
+
+    /// Another process on the same server, with connections of its own.
+    pub(crate) async fn another_process(&self) -> Iam {
+        let database = Database::open(&self.address).await.unwrap();
+        open(&database, self.directory(), &self.clock)
             .await
             .unwrap()
     }

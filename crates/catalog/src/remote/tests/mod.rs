@@ -34,7 +34,8 @@ struct Server {
     settings: RemoteSettings,
     database: Database,
     blobs: BlobStore,
-    _directory: Arc<TempDir>,
+    /// Removed with the last server over it.
+    directory: Arc<TempDir>,
 }
 
 fn name() -> ConnectionName {
@@ -95,7 +96,7 @@ impl Server {
             settings,
             database,
             blobs,
-            _directory: directory,
+            directory,
         }
     }
 
@@ -106,7 +107,7 @@ impl Server {
             self.blobs.clone(),
             self.clock.clone(),
             self.settings.clone(),
-            Arc::clone(&self._directory),
+            Arc::clone(&self.directory),
         )
     }
 
