@@ -1,6 +1,7 @@
 //! Releases: deploys, the checksum gate, reading back, refusals.
 
 use catalog::Digests;
+use formats::maven::{Maven, Rules};
 use http::StatusCode;
 
 use crate::world::World;
@@ -9,13 +10,10 @@ const BASE: &str = "maven/app/com/acme/lib-a";
 pub(crate) const POM: &str = "<project><groupId>com.acme</groupId><artifactId>lib-a</artifactId><version>1.0</version></project>";
 
 pub(crate) fn metadata(versions: &[&str]) -> String {
-    let versions: String = versions
-        .iter()
-        .map(|version| format!("<version>{version}</version>"))
-        .collect();
+    let versions = versions.join("</version><version>");
     format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<metadata><groupId>com.acme</groupId><artifactId>lib-a</artifactId>\
-         <versioning><versions>{versions}</versions><lastUpdated>20261122194030</lastUpdated></versioning></metadata>"
+         <versioning><versions><version>{versions}</version></versions><lastUpdated>20261122194030</lastUpdated></versioning></metadata>"
     )
 }
 
@@ -498,6 +496,38 @@ async fn a_pom_for_other_coordinates_is_kept() {
         world.get(&format!("{BASE}/1.0/lib-a-1.0.pom")).await.text(),
         pom
     );
+}
+
+#[tokio::test]
+async fn a_server_may_ask_for_more() {
+    let world = World::new().await;
+    let strict = Maven {
+        rules: Rules {
+            requires_pom: true,
+            is_strict_about_poms: true,
+            accepts_unverified: false,
+        },
+    };
+    let other = POM.replace("1.0", "9.9");
+    let document = metadata(&["1.0"]);
+    for (path, body, expected) in [
+        ("1.0/lib-a-1.0.jar", "PK", 201),
+        ("maven-metadata.xml", &*document, 400),
+        ("1.0/lib-a-1.0.pom", &*other, 400),
+        ("1.0/lib-a-1.0.pom", POM, 201),
+        ("maven-metadata.xml", &*document, 201),
+    ] {
+        let line = format!("PUT app/com/acme/lib-a/{path}");
+        let answer = world
+            .send(&strict, &world.admin, &line, &[], body.to_owned())
+            .await;
+        assert_eq!(
+            answer.status.as_u16(),
+            expected,
+            "{path}: {}",
+            answer.text()
+        );
+    }
 }
 
 #[tokio::test]
