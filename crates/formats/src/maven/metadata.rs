@@ -8,6 +8,7 @@ use catalog::{
 use http::Response;
 use http::header::ETAG;
 use http::request::Parts;
+use tokio::sync::Mutex;
 
 use super::builds::Builds;
 use super::document::{Metadata, Plugin};
@@ -23,8 +24,11 @@ use crate::upload;
 
 /// Largest metadata document, in bytes.
 const METADATA_BYTES: usize = 4 * 1024 * 1024;
-/// How often builds are settled anew when other requests settle the same ones.
+/// How often builds are settled anew when another process settles the same ones.
 const ATTEMPTS: u32 = 5;
+
+/// One request of this process at a time settles builds: each renames what the one before it made current.
+static SETTLING: Mutex<()> = Mutex::const_new(());
 
 /// Reads the document, does what it says at its level, and remembers its digests.
 pub(crate) async fn put_metadata(
@@ -111,8 +115,16 @@ async fn put_artifact(
     repository.may_put_metadata(&package).await?;
     check_coordinates(metadata, &package)?;
     let listed: HashSet<&str> = metadata.versions.iter().map(String::as_str).collect();
-    for attempt in 1..=ATTEMPTS {
-        if publish_listed(rules, repository, &package, &listed, attempt).await? {
+    let has_snapshots = listed
+        .iter()
+        .any(|version| Snapshot::parse(version).is_some());
+    let _turn = if has_snapshots {
+        Some(SETTLING.lock().await)
+    } else {
+        None
+    };
+    for _ in 0..ATTEMPTS {
+        if publish_listed(rules, repository, &package, &listed).await? {
             return Ok(());
         }
     }
@@ -125,7 +137,6 @@ async fn publish_listed(
     repository: &OpenRepository,
     package: &PackageId,
     listed: &HashSet<&str>,
-    attempt: u32,
 ) -> Result<bool> {
     let records = repository.versions(package).await?;
     let mut steps = Vec::new();
@@ -156,7 +167,7 @@ async fn publish_listed(
         finished.extend(staged.into_iter().map(|(_, version)| version));
         currents.extend(current.map(|current| (snapshot, current)));
     }
-    if !settle(rules, repository, package, steps, &finished, attempt).await? {
+    if !settle(rules, repository, package, steps, &finished).await? {
         return Ok(false);
     }
     for (snapshot, current) in currents {
@@ -178,8 +189,9 @@ async fn put_snapshot(
 ) -> Result<()> {
     repository.may_put_metadata(package).await?;
     check_coordinates(metadata, package)?;
-    for attempt in 1..=ATTEMPTS {
-        if finish_named(rules, repository, package, snapshot, metadata, attempt).await? {
+    let _turn = SETTLING.lock().await;
+    for _ in 0..ATTEMPTS {
+        if finish_named(rules, repository, package, snapshot, metadata).await? {
             return Ok(());
         }
     }
@@ -193,7 +205,6 @@ async fn finish_named(
     package: &PackageId,
     snapshot: &Snapshot,
     metadata: &Metadata,
-    attempt: u32,
 ) -> Result<bool> {
     let plain = notes::plain_build(repository, package, snapshot).await?;
     let records = repository.versions(package).await?;
@@ -212,7 +223,7 @@ async fn finish_named(
     let current = builds
         .finish(repository, package, snapshot, &staged, &mut steps)
         .await?;
-    if !settle(rules, repository, package, steps, &finished, attempt).await? {
+    if !settle(rules, repository, package, steps, &finished).await? {
         return Ok(false);
     }
     let before = notes::current(repository, package, snapshot).await?;
@@ -304,7 +315,6 @@ async fn settle(
     package: &PackageId,
     steps: Vec<Settle>,
     finished: &[Version],
-    attempt: u32,
 ) -> Result<bool> {
     if steps.is_empty() {
         return Ok(true);
@@ -349,12 +359,7 @@ async fn settle(
         // A build that became current since then was not to be kept, or its name was taken: nothing was done.
         Ok(changed) if replaced.iter().all(|version| changed.contains(version)) => {}
         Ok(_) => return Ok(false),
-        Err(error @ (Error::Conflict { .. } | Error::Internal(_)))
-            if !replaced.is_empty() && attempt < ATTEMPTS =>
-        {
-            tracing::debug!(%package, %error, "builds are settled anew");
-            return Ok(false);
-        }
+        Err(Error::Conflict { .. }) if !replaced.is_empty() => return Ok(false),
         Err(error) => return Err(error),
     }
     for key in settled {
