@@ -202,6 +202,12 @@ impl Identity {
         }
     }
 
+    /// Whether it is a user or root with temporary credentials of their own (`GetSessionToken`).
+    pub(crate) fn is_own_session(&self) -> bool {
+        let kind = self.session.as_ref().map(|session| session.kind);
+        kind == Some(Kind::User)
+    }
+
     /// What a session obtained with this one has as ancestors, nearest first.
     pub(crate) fn lineage(&self) -> Vec<(Id128, u64)> {
         let Some(session) = &self.session else {

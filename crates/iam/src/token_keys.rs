@@ -16,6 +16,7 @@ use zeroize::Zeroizing;
 
 use crate::tokens::Keyring;
 use crate::vault::{Owner, Place, Vault};
+use crate::error::Noun;
 use crate::{Error, Iam, ids};
 
 const PENDING: Duration = Duration::from_mins(5);
@@ -219,7 +220,7 @@ impl Iam {
         let dropped = self.write(move |tx| tx.execute(END, &values)).await?;
         if dropped == 0 {
             return Err(Error::NotFound {
-                kind: "token key",
+                noun: Noun::TokenKey,
                 name: number.to_string(),
             });
         }
