@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use aws::Timestamp;
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt as _;
+use futures_util::stream::Fuse;
 use store::{ByteStream, Follow, Incoming, Stored};
 use tokio::sync::watch;
 
@@ -403,25 +404,36 @@ impl Fetch<'_> {
         uncached: bool,
         progress: &watch::Sender<Progress>,
     ) -> Result<Attempt> {
-        let Some(mut body) = self.remote.open(&place.path, uncached).await? else {
+        let Some(body) = self.remote.open(&place.path, uncached).await? else {
             return Ok(Attempt::Absent);
         };
+        let RemoteBody {
+            size_bytes,
+            content_type,
+            modified,
+            body,
+        } = body;
+        let mut body = body.fuse();
         let limit_bytes = self.catalog.0.limits.asset_size_bytes;
-        if body.size_bytes.is_some_and(|size| size > limit_bytes) {
+        if size_bytes.is_some_and(|size| size > limit_bytes) {
             return Err(self.wrong(format!("more than {limit_bytes} bytes")).into());
         }
         let mut incoming = self.catalog.0.blobs.incoming(limit_bytes);
-        let head = match self.read_head(&mut body).await? {
-            Ok(head) => head,
-            Err(problem) => return Ok(Attempt::Wrong(problem)),
-        };
-        let modified = body.modified.unwrap_or_else(|| self.catalog.now());
-        self.announce(&incoming, &body, modified, progress);
+        let head = self.read_head(&mut body).await?;
+        let looked_at = &head[..head.len().min(HEAD_BYTES)];
+        let recognised = self
+            .format
+            .recognise(&self.id.name, content_type.as_deref(), looked_at);
+        if let Err(problem) = recognised {
+            return Ok(Attempt::Wrong(problem));
+        }
+        let modified = modified.unwrap_or_else(|| self.catalog.now());
+        self.announce(&incoming, size_bytes, modified, progress);
         incoming
             .write(head)
             .await
             .map_err(|error| self.too_large(error))?;
-        while let Some(piece) = body.body.next().await {
+        while let Some(piece) = body.next().await {
             let piece = piece.map_err(|error| self.broken(&error))?;
             incoming
                 .write(piece)
@@ -432,26 +444,18 @@ impl Fetch<'_> {
         if let Err(problem) = place.promise.check(sealed.size(), sealed.digests()) {
             return Ok(Attempt::Wrong(problem));
         }
-        if !place.promise.has_digest() {
-            tracing::warn!(asset = %self.id, connection = %self.remote.connection(), "the registry promises no digest");
-        }
         Ok(Attempt::Stored(sealed.keep().await?, modified))
     }
 
-    /// Reads the first bytes and has the format look at them.
-    async fn read_head(&self, body: &mut RemoteBody) -> Result<std::result::Result<Bytes, String>> {
+    /// Reads the first bytes; all of them, if there are few.
+    async fn read_head(&self, body: &mut Fuse<ByteStream>) -> Result<Bytes> {
         let mut head = BytesMut::new();
-        while head.len() < HEAD_BYTES {
-            match body.body.next().await {
-                Some(piece) => head.extend_from_slice(&piece.map_err(|error| self.broken(&error))?),
-                None => break,
-            }
+        while head.len() < HEAD_BYTES
+            && let Some(piece) = body.next().await
+        {
+            head.extend_from_slice(&piece.map_err(|error| self.broken(&error))?);
         }
-        let looked_at = &head[..head.len().min(HEAD_BYTES)];
-        Ok(self
-            .format
-            .recognise(&self.id.name, body.content_type.as_deref(), looked_at)
-            .map(|()| head.freeze()))
+        Ok(head.freeze())
     }
 
     /// Lets those who wait begin to read. Only the first attempt is sent on: whoever read of one that failed has a broken
@@ -459,12 +463,12 @@ impl Fetch<'_> {
     fn announce(
         &self,
         incoming: &Incoming,
-        body: &RemoteBody,
+        size_bytes: Option<u64>,
         modified: Timestamp,
         progress: &watch::Sender<Progress>,
     ) {
         let head = Head {
-            size_bytes: body.size_bytes,
+            size_bytes,
             modified,
             follow: incoming.follow(),
         };

@@ -13,6 +13,7 @@ mod action;
 mod asset;
 pub mod change;
 mod complete;
+mod copy;
 mod domain;
 mod error;
 mod fetch;
@@ -34,6 +35,7 @@ mod shelf;
 mod sweep;
 mod tags;
 mod upstream;
+mod versions;
 
 use std::sync::Arc;
 
@@ -49,6 +51,7 @@ pub use store::{ByteStream, Digests};
 
 pub use action::{Action, Scope};
 pub use asset::{Asset, AssetRecord};
+pub use copy::Copying;
 pub use domain::{Domain, DomainAt, DomainFigures};
 pub use error::{Error, Kind, Result};
 pub use format::{
@@ -72,6 +75,7 @@ pub use remote::{
 };
 pub use repository::{NewRepository, PackageFilter, Repository, RepositoryAt, RepositoryChange};
 pub use sweep::Swept;
+pub use versions::{FailureCode, Outcomes, Selection};
 
 /// The catalog: everything above databases and bytes, below HTTP. Cheap to clone.
 #[derive(Clone)]

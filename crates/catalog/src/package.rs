@@ -403,7 +403,7 @@ impl Permit<PackageAt> {
 }
 
 /// What is said of a package that is not there, in the words of the AWS guide.
-fn no_package(repository: &Repository, id: &PackageId) -> Error {
+pub(crate) fn no_package(repository: &Repository, id: &PackageId) -> Error {
     let namespace = id.namespace.as_ref().map_or(String::new(), |namespace| {
         format!("namespace={namespace}, ")
     });

@@ -48,11 +48,6 @@ pub struct Promise {
 }
 
 impl Promise {
-    /// Whether anything but a length is promised.
-    pub fn has_digest(&self) -> bool {
-        self.md5.is_some() || self.sha1.is_some() || self.sha256.is_some() || self.sha512.is_some()
-    }
-
     /// Compares with what came. `Err` says what differs.
     pub(crate) fn check(
         &self,

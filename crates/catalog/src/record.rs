@@ -35,6 +35,18 @@ pub(crate) struct VersionRow {
     pub(crate) manifest: String,
 }
 
+impl VersionRow {
+    /// What it says of itself; `None` while the file that says it is not here.
+    pub(crate) fn manifest(&self) -> Result<Option<Manifest>> {
+        if self.manifest == NO_MANIFEST {
+            return Ok(None);
+        }
+        serde_json::from_str(&self.manifest)
+            .map(Some)
+            .map_err(Error::internal)
+    }
+}
+
 /// An asset's row, with its blob's.
 #[derive(Debug, Clone)]
 pub(crate) struct AssetRow {
@@ -207,17 +219,21 @@ pub(crate) enum Way {
     Published,
     /// From a registry, or from an upstream repository.
     Taken,
+    /// Copied on purpose, whatever state it is in; of this origin.
+    Copied(OriginType),
 }
 
 impl Way {
     /// The origin controls of a package whose first version comes this way ("upstreams-and-origin" 6.2).
     fn restrictions(self) -> Restrictions {
         match self {
-            Way::Published => Restrictions {
-                publish: Restriction::Allow,
-                upstream: Restriction::Block,
-            },
-            Way::Taken => Restrictions {
+            Way::Published | Way::Copied(OriginType::Internal | OriginType::Unknown) => {
+                Restrictions {
+                    publish: Restriction::Allow,
+                    upstream: Restriction::Block,
+                }
+            }
+            Way::Taken | Way::Copied(OriginType::External) => Restrictions {
                 publish: Restriction::Block,
                 upstream: Restriction::Allow,
             },
@@ -387,7 +403,7 @@ fn takes_more(
     created: bool,
 ) -> Result<()> {
     let what = match record.status {
-        _ if created => return Ok(()),
+        _ if created || matches!(new.way, Way::Copied(_)) => return Ok(()),
         Status::Unfinished => return Ok(()),
         Status::Published | Status::Unlisted if new.open_ended => return Ok(()),
         Status::Published | Status::Unlisted => "is finished and takes no more assets",
@@ -437,10 +453,10 @@ pub(crate) fn retain(
         });
         knows_itself = target.manifest != NO_MANIFEST;
     }
-    let manifest = if knows_itself || source.manifest == NO_MANIFEST {
+    let manifest = if knows_itself {
         None
     } else {
-        Some(serde_json::from_str(&source.manifest).map_err(Error::internal)?)
+        source.manifest()?
     };
     let recording = Recording {
         id: id.clone(),
@@ -464,6 +480,19 @@ pub(crate) fn retain(
     Ok(true)
 }
 
+/// Writes that a version is in another state. Its revision is that of its content, and stays.
+pub(crate) fn save_status(
+    tx: &mut Tx<'_>,
+    repository: &Repository,
+    by: &By,
+    package: &PackageId,
+    row: &VersionRow,
+    assets: &[AssetRow],
+) -> Result<()> {
+    update(tx, row)?;
+    change::write_version(tx, repository, package, by, row, assets, false)
+}
+
 /// Writes a version's row after a change, with its new revision, and the change.
 pub(crate) fn save(
     tx: &mut Tx<'_>,
@@ -475,6 +504,11 @@ pub(crate) fn save(
     created: bool,
 ) -> Result<()> {
     row.record.revision = revision(package, &row.record.version, assets, &row.manifest);
+    update(tx, row)?;
+    change::write_version(tx, repository, package, by, row, assets, created)
+}
+
+fn update(tx: &mut Tx<'_>, row: &VersionRow) -> Result<()> {
     let record = &row.record;
     tx.execute(
         UPDATE_VERSION,
@@ -486,7 +520,7 @@ pub(crate) fn save(
             row.manifest.as_str().into(),
         ],
     )?;
-    change::write_version(tx, repository, package, by, row, assets, created)
+    Ok(())
 }
 
 pub(crate) fn ensure_package(

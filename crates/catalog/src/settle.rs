@@ -2,13 +2,14 @@
 
 use store::Tx;
 
-use crate::Result;
 use crate::change::{self, By, Change};
+use crate::error::Kind;
 use crate::names::{PackageId, Version};
 use crate::open::Settle;
 use crate::package::Status;
 use crate::record::{self, PackageRow};
 use crate::repository::Repository;
+use crate::{Error, Result};
 
 /// Does the steps in their order. A step about a version that is not here, or not in the state it is about, does nothing.
 pub(crate) fn settle(
@@ -78,10 +79,16 @@ impl Settling<'_, '_> {
             return Ok(());
         }
         if let Some(going) = record::version(self.tx, &self.package, current)? {
-            match keep_as {
-                Some(name) => self.change(going, Status::Unlisted, Some(name))?,
-                None => return Ok(()),
+            let Some(name) = keep_as else { return Ok(()) };
+            if record::version(self.tx, &self.package, name)?.is_some() {
+                let message = format!("Package version {name} of {} already exists", self.id);
+                return Err(Error::conflict(
+                    Kind::PackageVersion,
+                    name.as_str(),
+                    message,
+                ));
             }
+            self.change(going, Status::Unlisted, Some(name))?;
         }
         self.change(coming, Status::Published, Some(current))
     }

@@ -12,7 +12,7 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use aws::sigv4::{Claim, Credentials, Rules, Signer, body_hash};
-use aws::{Clock, Region};
+use aws::{AccountId, Clock, Region};
 use iam::{Ask, Caller, Iam, MasterKey, Settings, Source, TokenDuration};
 use store::Database;
 
@@ -38,7 +38,7 @@ async fn measure() {
     let iam = Iam::open(database, MasterKey::from_bytes([7; 32]), settings)
         .await
         .unwrap();
-    let account = "111122223333".parse().unwrap();
+    let account: AccountId = "111122223333".parse().unwrap();
     let keys = iam.first_start(&account).await.unwrap().unwrap();
     let user = iam.create_user(&account, "/", "ci").await.unwrap();
     for number in 0..10 {
@@ -60,18 +60,6 @@ async fn measure() {
             .await
             .unwrap()
             .token;
-        let ask = |caller| Ask {
-            caller,
-            action: "codeartifact:ReadFromRepository",
-            resources: &[REPOSITORY],
-            owner: &account,
-            administrator: None,
-            domain_policy: None,
-            repository_policy: None,
-            resource_tags: &[],
-            request_tags: None,
-            context: &[],
-        };
         println!("{who}");
         let start = Instant::now();
         for _ in 0..ROUNDS {
@@ -88,7 +76,7 @@ async fn measure() {
             .unwrap();
         let start = Instant::now();
         for _ in 0..ROUNDS {
-            iam.authorize(&ask(&caller)).await.unwrap();
+            iam.authorize(&ask(&caller, &account)).await.unwrap();
         }
         report("decision from memory", start.elapsed(), ROUNDS);
         let start = Instant::now();
@@ -97,7 +85,7 @@ async fn measure() {
                 .by_token(token.expose(), Source::default())
                 .await
                 .unwrap();
-            iam.authorize(&ask(&caller)).await.unwrap();
+            iam.authorize(&ask(&caller, &account)).await.unwrap();
         }
         report("both, as a package request does", start.elapsed(), ROUNDS);
         let resources: Vec<String> = (0..20_000)
@@ -107,7 +95,7 @@ async fn measure() {
         for resource in &resources {
             iam.authorize(&Ask {
                 resources: &[resource],
-                ..ask(&caller)
+                ..ask(&caller, &account)
             })
             .await
             .unwrap();
@@ -123,6 +111,21 @@ async fn measure() {
             black_box(iam.by_token(&garbage, Source::default()).await.unwrap_err());
         }
         report("garbage to refusal", start.elapsed(), ROUNDS);
+    }
+}
+
+fn ask<'a>(caller: &'a Caller, owner: &'a AccountId) -> Ask<'a> {
+    Ask {
+        caller,
+        action: "codeartifact:ReadFromRepository",
+        resources: &[REPOSITORY],
+        owner,
+        administrator: None,
+        domain_policy: None,
+        repository_policy: None,
+        resource_tags: &[],
+        request_tags: None,
+        context: &[],
     }
 }
 

@@ -71,7 +71,7 @@ pub(crate) struct LastUsed {
     pub(crate) region: String,
 }
 
-const BY_ID: &str = "
+pub(crate) const BY_ID: &str = "
     SELECT id, account_id, user_id, status, secret, created, last_used, last_used_service, last_used_region
       FROM access_keys
      WHERE id = $1";

@@ -4,8 +4,8 @@ use aws::sigv4::Credentials;
 use aws::{AccountId, Timestamp};
 use store::Value;
 
-use crate::users::User;
 use crate::error::Noun;
+use crate::users::User;
 use crate::{Error, Iam, access_keys, attachments, users};
 
 /// The name of the user that every account begins with: on AWS, too, daily work as root is refused here and there.

@@ -1,12 +1,16 @@
 //! Taking a role: what a session inherits, what is passed to it, and how much room that needs (`identity.md` 3.3).
 
+use std::io::Write as _;
+
 use aws::AccountId;
+use flate2::Compression;
+use flate2::write::DeflateEncoder;
 
 use crate::caller::Caller;
 use crate::error::Noun;
 use crate::managed_policies::{policy_arn, shipped};
 use crate::policy::{PolicyKind, PolicySource, validate};
-use crate::sessions::{SessionPolicies, Session};
+use crate::sessions::{Session, SessionPolicies};
 use crate::tags::{Tag, tag_key};
 use crate::{Error, Iam};
 
@@ -53,9 +57,8 @@ impl SessionTags {
         passed: Vec<Tag>,
         transitive: Vec<String>,
     ) -> Result<Self, TagConflict> {
-        let has = |tags: &[Tag], key: &str| {
-            tags.iter().any(|(known, _)| tag_key(known) == tag_key(key))
-        };
+        let has =
+            |tags: &[Tag], key: &str| tags.iter().any(|(known, _)| tag_key(known) == tag_key(key));
         if !transitive.iter().all(|key| has(&passed, key)) {
             return Err(TagConflict::NotPassed);
         }
@@ -106,8 +109,13 @@ pub(crate) fn packed_size(policies: Option<&SessionPolicies>, tags: &[Tag]) -> O
         text.push('=');
         text.push_str(value);
     }
-    let packed = miniz_oxide::deflate::compress_to_vec(text.as_bytes(), 6).len() as u64;
-    Some((packed * 100).div_ceil(PACKED_ROOM))
+    let mut packed = DeflateEncoder::new(Vec::new(), Compression::default());
+    let packed = packed
+        .write_all(text.as_bytes())
+        .and_then(|()| packed.finish());
+    // Writing to memory does not fail; what could not be packed would not fit.
+    let size = packed.map_or(PACKED_ROOM + 1, |packed| packed.len() as u64);
+    Some((size * 100).div_ceil(PACKED_ROOM))
 }
 
 impl Iam {

@@ -15,7 +15,7 @@ use crate::authorize::Refusal;
 use crate::policy::Policy;
 
 /// How many decisions are kept of one identity.
-const ENTRIES: usize = 256;
+const ENTRIES: usize = 128;
 /// How long a denial holds: who has just been granted something must not wait longer than this for a change that this
 /// cache cannot see.
 const DENIED_FOR: Duration = Duration::from_secs(5);

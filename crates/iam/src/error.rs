@@ -54,6 +54,12 @@ pub enum Error {
     /// It belongs to AWS and stays as it is.
     #[error("`{0}` cannot be changed")]
     Unmodifiable(String),
+    /// The clock went back by more than five minutes since something was issued last: what is issued now would end too
+    /// early, and what was revoked might live again. Starting anew accepts the clock as it is.
+    #[error(
+        "the clock went back by more than five minutes\nhint: set it right, or start anew to accept it"
+    )]
+    ClockWentBack,
     /// A token that ends with the session was asked for by somebody without one: a long-term key, or a bearer token.
     #[error("a token that ends with the session needs temporary credentials")]
     NoSession,

@@ -4,10 +4,10 @@ use std::fmt;
 
 use store::Tx;
 
+use crate::Error;
 use crate::error::Noun;
 use crate::policy::InlineOwner;
 use crate::quotas::{self, Quota};
-use crate::Error;
 
 /// The three kinds of holders of policies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,11 +1,12 @@
 //! The handle on everything here, and what it is opened with.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use aws::page::Sealer;
-use aws::{Clock, Region, Secret};
+use aws::{Clock, Region, Secret, Timestamp};
 use store::{Database, Migration, Tx, Value};
 use tokio::sync::Mutex;
 use zeroize::Zeroizing;
@@ -32,6 +33,9 @@ const MIGRATIONS: &[Migration] = &[
 
 /// What the key is for that seals the markers of lists.
 const PAGES: &str = "iam pages";
+
+/// How far the clock may go back between two things that are issued: more than nodes and time servers differ.
+const BACK: Duration = Duration::from_mins(5);
 
 /// How this installation wants it.
 #[derive(Clone, Debug)]
@@ -76,6 +80,8 @@ struct Inner {
     generation: Generation,
     known: ArcSwapOption<Known>,
     reading: Mutex<()>,
+    /// When something was issued last, in milliseconds.
+    issued_last: AtomicI64,
     caches: Caches,
     compiled: Compiled,
     pages: Sealer,
@@ -103,6 +109,7 @@ impl Iam {
             generation,
             known: ArcSwapOption::empty(),
             reading: Mutex::new(()),
+            issued_last: AtomicI64::new(0),
             caches: Caches::new(),
             compiled: policies::compiled(),
             pages,
@@ -183,6 +190,17 @@ impl Iam {
         } else {
             Err(Error::Unconfirmed)
         }
+    }
+
+    /// The time to write into a new token or session. Errors: [`Error::ClockWentBack`].
+    pub(crate) fn time_of_issue(&self) -> Result<Timestamp, Error> {
+        let now = self.clock().now();
+        let last = self.0.issued_last.fetch_max(now.millis(), Ordering::SeqCst);
+        if Timestamp::from_millis(last).since(now) > BACK {
+            return Err(Error::ClockWentBack);
+        }
+        // Whole seconds: a token carries no finer time, and its session must not be younger than it.
+        Ok(Timestamp::from_seconds(now.seconds()))
     }
 
     /// One transaction that changes something about identities: whoever asks after it has returned sees the change.

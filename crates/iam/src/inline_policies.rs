@@ -95,11 +95,7 @@ impl Iam {
     }
 
     /// The text of an inline policy, as it was sent. Errors: [`Error::NotFound`].
-    pub(crate) async fn inline_policy(
-        &self,
-        holder_id: &str,
-        name: &str,
-    ) -> Result<String, Error> {
+    pub(crate) async fn inline_policy(&self, holder_id: &str, name: &str) -> Result<String, Error> {
         let rows = self
             .database()
             .rows(BY_NAME, vec![holder_id.into(), name.into()])

@@ -68,8 +68,7 @@ impl Iam {
         if caller.domain_number().is_some() {
             return Err(Error::NoSession);
         }
-        // Whole seconds: a token carries no finer time, and its session must not be younger than it.
-        let issued = Timestamp::from_seconds(self.clock().now().seconds());
+        let issued = self.time_of_issue()?;
         let ends = caller
             .expires()
             .map(|ends| Timestamp::from_seconds(ends.seconds()));

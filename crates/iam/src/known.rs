@@ -104,16 +104,17 @@ pub(crate) struct Caches {
 }
 
 impl Caches {
+    /// Bounded by number: an identity with all the decisions it may keep is some 60 KB, and 2 KB as a rule.
     pub(crate) fn new() -> Self {
-        let day = Duration::from_hours(24);
+        let (hour, day) = (Duration::from_hours(1), Duration::from_hours(24));
         Self {
             identities: Cache::builder()
-                .max_capacity(50_000)
-                .time_to_idle(day)
+                .max_capacity(20_000)
+                .time_to_idle(hour)
                 .build(),
             holders: Cache::builder()
                 .max_capacity(20_000)
-                .time_to_idle(day)
+                .time_to_idle(hour)
                 .build(),
             sessions: Cache::builder()
                 .max_capacity(50_000)

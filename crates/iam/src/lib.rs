@@ -10,6 +10,7 @@
 mod access_keys;
 mod accounts;
 pub mod api;
+mod assume;
 mod attachments;
 mod authenticate;
 mod authorize;
@@ -30,6 +31,8 @@ mod lists;
 mod managed_policies;
 mod master_key;
 mod oidc_providers;
+#[cfg(test)]
+mod plans;
 mod policies;
 pub mod policy;
 mod policy_versions;
@@ -38,6 +41,8 @@ mod quotas;
 pub mod revocations;
 mod roles;
 mod sessions;
+mod simulate;
+mod summary;
 mod tags;
 mod token_keys;
 pub mod tokens;

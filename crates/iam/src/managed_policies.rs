@@ -188,7 +188,9 @@ pub(crate) fn version_number(text: &str) -> Option<i64> {
 /// AWS's own policy of this ARN.
 pub(crate) fn shipped(arn: &str) -> Option<&'static policy::ManagedPolicy> {
     let name = arn.strip_prefix(OWNED_BY_AWS)?;
-    policy::managed().iter().find(|managed| managed.name == name)
+    policy::managed()
+        .iter()
+        .find(|managed| managed.name == name)
 }
 
 /// Makes sure that there is such a policy, and that somebody of the account may be given it. Errors: [`Error::NotFound`].

@@ -41,7 +41,7 @@ pub(crate) fn compiled() -> Compiled {
 }
 
 /// A holder's own policies and those of its groups, inline ones first; a managed one comes with its ARN.
-const OF_HOLDER: &str = "
+pub(crate) const OF_HOLDER: &str = "
     SELECT 1 AS place, i.name AS name, CAST(NULL AS TEXT) AS arn, i.document AS document
       FROM inline_policies i
      WHERE i.holder_id = $1
@@ -55,7 +55,7 @@ const OF_HOLDER: &str = "
         OR a.holder_id IN (SELECT group_id FROM group_members WHERE user_id = $1)
      ORDER BY 1, 3, 2";
 
-const MANAGED: &str = "
+pub(crate) const MANAGED: &str = "
     SELECT p.name AS name, v.document AS document
       FROM policies p
       JOIN policy_versions v ON v.policy_id = p.id AND v.version = p.default_version
@@ -125,7 +125,12 @@ impl Iam {
             .transpose()
     }
 
-    pub(crate) fn compile(&self, arn: Option<&str>, name: &str, text: &str) -> Result<Arc<Policy>, Error> {
+    pub(crate) fn compile(
+        &self,
+        arn: Option<&str>,
+        name: &str,
+        text: &str,
+    ) -> Result<Arc<Policy>, Error> {
         let key = (arn.map(str::to_owned), name.to_owned(), text.to_owned());
         if let Some(policy) = self.compiled().get(&key) {
             return Ok(policy);

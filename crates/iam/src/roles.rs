@@ -46,7 +46,7 @@ pub(crate) struct NewRole {
     pub(crate) tags: Vec<Tag>,
 }
 
-const BY_ID: &str = "
+pub(crate) const BY_ID: &str = "
     SELECT id, account_id, name, path, description, trust_policy, max_session_seconds, boundary, created, last_used, last_used_region
       FROM roles
      WHERE id = $1

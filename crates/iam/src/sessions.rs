@@ -89,7 +89,7 @@ pub(crate) struct Session {
     pub(crate) expires: Timestamp,
 }
 
-const BY_ID: &str = "
+pub(crate) const BY_ID: &str = "
     SELECT id, kind, account_id, principal_kind, principal_id, access_key_id, ancestors, session_name, tags, transitive_tags,
            source_identity, federated_provider, policies, secret, issued, expires
       FROM sessions
@@ -108,17 +108,17 @@ const INSERT: &str = "
                           transitive_tags, source_identity, federated_provider, policies, secret, issued, expires, forget_after)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)";
 
-const KEEP_UNTIL: &str = "
+pub(crate) const KEEP_UNTIL: &str = "
     UPDATE sessions
        SET forget_after = $2
      WHERE id = $1
        AND forget_after < $2";
 
-const FORGET_SESSIONS: &str = "
+pub(crate) const FORGET_SESSIONS: &str = "
     DELETE FROM sessions
      WHERE forget_after < $1";
 
-const FORGET_REVOCATIONS: &str = "
+pub(crate) const FORGET_REVOCATIONS: &str = "
     DELETE FROM revocations
      WHERE forget_after < $1";
 
@@ -163,6 +163,27 @@ impl Session {
                 .access_key
                 .as_ref()
                 .is_some_and(|key| revocations.kills(Subject::AccessKey(key.as_str()), first))
+    }
+
+    /// A session of a user or root without anything special.
+    fn blank(account: AccountId, whose: Whose, issued: Timestamp, duration: Duration) -> Self {
+        Self {
+            id: Id128::new(),
+            kind: Kind::User,
+            account,
+            whose,
+            access_key: None,
+            ancestors: Vec::new(),
+            name: None,
+            tags: Vec::new(),
+            transitive_tags: Vec::new(),
+            source_identity: None,
+            federated_provider: None,
+            policies: None,
+            secret: None,
+            issued,
+            expires: issued.plus(duration),
+        }
     }
 
     /// Where its secret stands.
@@ -271,7 +292,7 @@ impl Iam {
             source_identity: new.source_identity,
             federated_provider: new.federated_provider,
             policies: new.policies,
-            ..self.blank_session(*account, whose, new.duration)
+            ..Session::blank(*account, whose, self.time_of_issue()?, new.duration)
         };
         self.give_credentials(session).await
     }
@@ -284,32 +305,14 @@ impl Iam {
     ) -> Result<Temporary, Error> {
         let session = Session {
             access_key: caller.identity().long_term_key().cloned(),
-            ..self.blank_session(*caller.account(), own(caller), duration)
+            ..Session::blank(
+                *caller.account(),
+                own(caller),
+                self.time_of_issue()?,
+                duration,
+            )
         };
         self.give_credentials(session).await
-    }
-
-    /// A session of a user or root that begins now, without anything special.
-    fn blank_session(&self, account: AccountId, whose: Whose, duration: Duration) -> Session {
-        // Tokens carry whole seconds, and so do revocations.
-        let issued = Timestamp::from_seconds(self.clock().now().seconds());
-        Session {
-            id: Id128::new(),
-            kind: Kind::User,
-            account,
-            whose,
-            access_key: None,
-            ancestors: Vec::new(),
-            name: None,
-            tags: Vec::new(),
-            transitive_tags: Vec::new(),
-            source_identity: None,
-            federated_provider: None,
-            policies: None,
-            secret: None,
-            issued,
-            expires: issued.plus(duration),
-        }
     }
 
     /// Stores a session under a new secret.
@@ -377,9 +380,8 @@ impl Iam {
         let session = Session {
             kind: Kind::Token,
             access_key: identity.long_term_key().cloned(),
-            issued,
             expires,
-            ..self.blank_session(*caller.account(), own(caller), Duration::ZERO)
+            ..Session::blank(*caller.account(), own(caller), issued, Duration::ZERO)
         };
         self.insert_session(&session, forget_after).await?;
         Ok(session.id)

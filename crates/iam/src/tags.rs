@@ -29,7 +29,7 @@ const COUNT: &str = "
       FROM principal_tags
      WHERE holder_id = $1";
 
-const TAGS: &str = "
+pub(crate) const TAGS: &str = "
     SELECT shown_key, value
       FROM principal_tags
      WHERE holder_id = $1

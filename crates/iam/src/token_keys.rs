@@ -14,9 +14,9 @@ use aws::Timestamp;
 use store::{Row, Tx, Value};
 use zeroize::Zeroizing;
 
+use crate::error::Noun;
 use crate::tokens::Keyring;
 use crate::vault::{Owner, Place, Vault};
-use crate::error::Noun;
 use crate::{Error, Iam, ids};
 
 const PENDING: Duration = Duration::from_mins(5);

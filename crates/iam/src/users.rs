@@ -27,13 +27,13 @@ pub struct User {
     pub created: Timestamp,
 }
 
-const BY_ID: &str = "
+pub(crate) const BY_ID: &str = "
     SELECT id, account_id, name, path, boundary, created
       FROM users
      WHERE id = $1
        AND account_id = $2";
 
-const BY_NAME: &str = "
+pub(crate) const BY_NAME: &str = "
     SELECT id, account_id, name, path, boundary, created
       FROM users
      WHERE account_id = $1

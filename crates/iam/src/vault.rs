@@ -111,14 +111,14 @@ struct DataKey {
     cipher: Aes256Gcm,
 }
 
-const NEWEST: &str = "
+pub(crate) const NEWEST: &str = "
     SELECT version, master_key, wrapped
       FROM data_keys
      WHERE owner = $1
      ORDER BY version DESC
      LIMIT 1";
 
-const VERSION: &str = "
+pub(crate) const VERSION: &str = "
     SELECT version, master_key, wrapped
       FROM data_keys
      WHERE owner = $1

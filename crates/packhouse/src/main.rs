@@ -1,1 +1,77 @@
-fn main() {}
+//! Packhouse: a self-hosted package repository, a drop-in for AWS `CodeArtifact`.
+//!
+//! This crate is the process: the command line, the configuration, the port with its doors, and the wiring of all the
+//! others. It decides nothing about packages and permissions.
+
+mod account;
+mod body;
+mod cli;
+mod client;
+mod config;
+mod connection;
+mod doors;
+mod env;
+mod files;
+mod healthcheck;
+mod house;
+mod http;
+mod jobs;
+mod logging;
+mod metrics;
+mod record;
+mod serve;
+mod setup;
+mod show;
+mod upstreams;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use mimalloc::MiMalloc;
+
+use cli::{Account, Cli, Command, Upstreams};
+
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
+
+fn main() -> ExitCode {
+    match run(Cli::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Nobody is there to be told when this cannot be written.
+            _ = writeln!(std::io::stderr(), "packhouse: {}", told(&error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> anyhow::Result<()> {
+    match command {
+        Command::Account(Account::Create(flags)) => account::create(flags),
+        Command::Config(arguments) => show::run(arguments),
+        Command::Env(arguments) => env::run(&arguments),
+        Command::Healthcheck(arguments) => healthcheck::run(&arguments),
+        Command::Serve(flags) => serve::run(flags),
+        Command::Upstreams(Upstreams::Detect(arguments)) => upstreams::run(&arguments),
+    }
+}
+
+/// An error and its causes, in the order in which they are of use.
+fn told(error: &anyhow::Error) -> String {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1) {
+        let cause = cause.to_string();
+        // Errors that only pass on another one would say it twice.
+        if !text.ends_with(&cause) {
+            text = format!("{text}\n  because {cause}");
+        }
+    }
+    text
+}
+
+/// The variables of this process that are text; others cannot be settings.
+fn environment() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+}

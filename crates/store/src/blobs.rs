@@ -207,6 +207,16 @@ impl BlobStore {
         })))
     }
 
+    /// Whether the place answers: for the question whether this process can serve.
+    ///
+    /// Errors: [`BlobError::Unavailable`], as when the bucket does not exist or the key may not list it.
+    pub async fn check(&self) -> Result<(), BlobError> {
+        match &self.0.place {
+            Place::Files(files) => files.check().await,
+            Place::Bucket(bucket) => bucket.check().await,
+        }
+    }
+
     /// Begins to take a body of at most `limit_bytes`.
     pub fn incoming(&self, limit_bytes: u64) -> Incoming {
         Incoming::new(Arc::clone(&self.0), limit_bytes)
@@ -302,29 +312,24 @@ impl BlobStore {
     }
 
     async fn small(&self, location: Location, size: u64) -> Result<Bytes, BlobError> {
-        let load = async || {
-            let whole = match &self.0.place {
-                Place::Files(files) => files.whole(location, size).await?,
-                Place::Bucket(bucket) => bucket.whole(location, size).await?,
-            };
-            match u64::try_from(whole.len()).map_err(BlobError::unavailable)? {
-                found if found == size => Ok(whole),
-                found => Err(BlobError::Damaged {
-                    location,
-                    expected: size,
-                    found,
-                }),
-            }
-        };
-        // The row and the bytes in memory may disagree as well.
-        match self.0.memory.get_or_load(location, load).await? {
-            whole if whole.len() as u64 == size => Ok(whole),
-            whole => Err(BlobError::Damaged {
+        let whole = |bytes: Bytes| match bytes.len() as u64 {
+            found if found == size => Ok(bytes),
+            found => Err(BlobError::Damaged {
                 location,
                 expected: size,
-                found: whole.len() as u64,
+                found,
             }),
-        }
+        };
+        let load = async || match &self.0.place {
+            Place::Files(files) => files.whole(location, size).await.and_then(whole),
+            Place::Bucket(bucket) => bucket.whole(location, size).await.and_then(whole),
+        };
+        // The row may also disagree with what is in memory.
+        self.0
+            .memory
+            .get_or_load(location, load)
+            .await
+            .and_then(whole)
     }
 }
 

@@ -192,7 +192,8 @@ impl Database {
     /// Asks to be told what every transaction has changed, once it is committed.
     ///
     /// For this node's own transactions before their [`Database::write`] returns, and exactly the topics that they touched; for those of
-    /// other nodes soon after. The listener runs on the writer's thread: it must be quick, and cannot write.
+    /// other nodes soon after. The listener runs on the writer's thread: it must be quick, and cannot write. It must not hold this database
+    /// or a clone of it, which would then never be closed.
     pub fn on_touch(&self, listener: impl Fn(&Touched) + Send + Sync + 'static) {
         self.0.listeners.add(listener);
     }
@@ -235,7 +236,7 @@ pub struct Tx<'a> {
 }
 
 pub(crate) enum Statements<'a> {
-    Sqlite(&'a sqlite::Connection),
+    Sqlite(sqlite::Transaction<'a>),
     Postgres(postgres::Transaction<'a>),
 }
 
@@ -260,7 +261,7 @@ impl<'a> Tx<'a> {
     /// Runs one statement and gives its rows: `SELECT`, or a change with `RETURNING`.
     pub fn rows(&mut self, sql: &'static str, values: &[Value]) -> Result<Vec<Row>, Error> {
         self.run(|statements| match statements {
-            Statements::Sqlite(connection) => sqlite::rows(connection, sql, values),
+            Statements::Sqlite(transaction) => transaction.rows(sql, values),
             Statements::Postgres(transaction) => transaction.rows(sql, values),
         })
     }
@@ -268,7 +269,7 @@ impl<'a> Tx<'a> {
     /// Runs one statement and says how many rows it inserted, changed or removed.
     pub fn execute(&mut self, sql: &'static str, values: &[Value]) -> Result<u64, Error> {
         self.run(|statements| match statements {
-            Statements::Sqlite(connection) => sqlite::execute(connection, sql, values),
+            Statements::Sqlite(transaction) => transaction.execute(sql, values),
             Statements::Postgres(transaction) => transaction.execute(sql, values),
         })
     }
@@ -283,7 +284,7 @@ impl<'a> Tx<'a> {
     /// Runs several statements without values, `{name}` put in.
     pub(crate) fn batch(&mut self, sql: &str) -> Result<(), Error> {
         self.run(|statements| match statements {
-            Statements::Sqlite(connection) => sqlite::batch(connection, sql),
+            Statements::Sqlite(transaction) => transaction.batch(sql),
             Statements::Postgres(transaction) => transaction.batch(sql),
         })
     }

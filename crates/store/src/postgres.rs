@@ -3,6 +3,7 @@
 //! Each transaction runs on a blocking thread, where its synchronous closure waits for one statement after the other; there are never more
 //! of them than connections. Statements are prepared once a connection, with the types of their values said: text is `TEXT` and a number
 //! is `INT8`, so that the server never guesses a narrower one.
+#![expect(clippy::disallowed_types, reason = "here PostgreSQL is spoken")]
 
 mod cell;
 mod listen;
@@ -127,13 +128,21 @@ impl Postgres {
         sql: &'static str,
         values: &[Value],
     ) -> Result<Vec<Row>, Error> {
-        let client = self.pool.get().await.map_err(from_pool)?;
-        let result = bounded(PATIENCE, rows(&client, sql, values)).await;
-        if matches!(result, Err(Error::Unavailable { .. })) {
+        let mut again = true;
+        loop {
+            let client = self.pool.get().await.map_err(from_pool)?;
+            let result = bounded(PATIENCE, rows(&client, sql, values)).await;
+            let Err(Error::Unavailable { .. }) = result else {
+                return result;
+            };
+            let closed = client.is_closed();
             // Out of the pool: it may still wait for an answer.
             drop(Object::take(client));
+            // The server may have ended a connection that nobody used, and reading twice does no harm.
+            if !(closed && std::mem::take(&mut again)) {
+                return result;
+            }
         }
-        result
     }
 
     pub(crate) async fn submit(

@@ -3,6 +3,7 @@
 //! The writer is a thread that owns the one connection which writes. Transactions that wait for it share one `BEGIN IMMEDIATE … COMMIT`,
 //! each inside a savepoint of its own: they are acknowledged after that commit, so acknowledged is durable, and the disk's flush is
 //! shared. One that fails is rolled back alone. Readers are a pool of connections on the blocking threads; in WAL mode they wait for nobody.
+#![expect(clippy::disallowed_types, reason = "here SQLite is spoken")]
 
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -11,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-pub(crate) use rusqlite::Connection;
+use rusqlite::Connection;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, ErrorCode, OpenFlags, ToSql, ffi};
 use rustix::fs::{FlockOperation, flock};
@@ -266,7 +267,7 @@ impl Writer {
             });
             return Err(error);
         }
-        let mut tx = Tx::new(Statements::Sqlite(&self.connection));
+        let mut tx = Tx::new(Statements::Sqlite(Transaction(&self.connection)));
         let keep = work.attempt(&mut tx);
         let touched = if keep { tx.into_touched() } else { Vec::new() };
         ran.push(Ran { work, touched });
@@ -298,12 +299,27 @@ impl Writer {
     }
 }
 
-/// Runs one statement and gives its rows.
-pub(crate) fn rows(
-    connection: &Connection,
-    sql: &str,
-    values: &[Value],
-) -> Result<Vec<Row>, Error> {
+/// A transaction under way, on the writer's thread.
+pub(crate) struct Transaction<'a>(&'a Connection);
+
+impl Transaction<'_> {
+    pub(crate) fn rows(&self, sql: &str, values: &[Value]) -> Result<Vec<Row>, Error> {
+        rows(self.0, sql, values)
+    }
+
+    pub(crate) fn execute(&self, sql: &str, values: &[Value]) -> Result<u64, Error> {
+        let changed = prepare(self.0, sql, values)?
+            .raw_execute()
+            .map_err(mapped)?;
+        u64::try_from(changed).map_err(Error::other)
+    }
+
+    pub(crate) fn batch(&self, sql: &str) -> Result<(), Error> {
+        batch(self.0, &sql.replace("{name}", "TEXT"))
+    }
+}
+
+fn rows(connection: &Connection, sql: &str, values: &[Value]) -> Result<Vec<Row>, Error> {
     let mut statement = prepare(connection, sql, values)?;
     let columns: Arc<[String]> = statement.column_names().map(str::to_owned).collect();
     let mut cursor = statement.raw_query();
@@ -317,19 +333,8 @@ pub(crate) fn rows(
     Ok(rows)
 }
 
-/// Runs one statement and counts the rows it changed.
-pub(crate) fn execute(connection: &Connection, sql: &str, values: &[Value]) -> Result<u64, Error> {
-    let changed = prepare(connection, sql, values)?
-        .raw_execute()
-        .map_err(mapped)?;
-    u64::try_from(changed).map_err(Error::other)
-}
-
-/// Runs several statements.
-pub(crate) fn batch(connection: &Connection, sql: &str) -> Result<(), Error> {
-    connection
-        .execute_batch(&sql.replace("{name}", "TEXT"))
-        .map_err(mapped)
+fn batch(connection: &Connection, sql: &str) -> Result<(), Error> {
+    connection.execute_batch(sql).map_err(mapped)
 }
 
 /// A statement from the cache with its values in place.

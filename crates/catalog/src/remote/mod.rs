@@ -1,36 +1,72 @@
 //! HTTP to a public registry: size caps, retries, time-outs, conditional requests, nothing of any format.
+//!
+//! - `client.rs` asks: addresses, redirects, retries, and what an answer means;
+//! - `guard.rs` says which addresses may be connected to;
+//! - `breaker.rs` leaves a registry alone that fails;
+//! - `body.rs` reads what comes, within bounds;
+//! - `documents.rs` keeps copies of documents, one for the whole installation.
+//!
+//! "It is not there" (404, 410) and "it cannot be asked" never look alike: `None` and [`RemoteError`]. A client that is
+//! told "not there" during an outage may look elsewhere, or believe it for good.
+
+mod body;
+mod breaker;
+mod client;
+mod documents;
+mod guard;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
-use aws::Timestamp;
+use aws::{Clock, Timestamp};
 use bytes::Bytes;
-use store::ByteStream;
+use futures_util::stream;
+use http::Method;
+use http::header::{self, HeaderMap, HeaderValue};
+use store::{BlobStore, ByteStream, Database};
 use url::Url;
 
+use self::client::{Answer, Client, Registry, Request};
+use self::documents::{Documents, read_small};
 use crate::names::{ConnectionName, Version};
 use crate::publish::Promise;
 
 /// A public registry, reached through a connection. Cheap to clone.
 #[derive(Clone)]
 pub struct Remote {
-    _private: (),
+    connection: ConnectionName,
+    house: Arc<House>,
+    /// `None`: no address is configured.
+    registry: Option<Arc<Registry>>,
 }
 
-/// The registries of this server.
+/// The registries of this server. Cheap to clone.
 #[derive(Clone)]
 pub struct Remotes {
-    _private: (),
+    house: Arc<House>,
+    registries: Arc<BTreeMap<ConnectionName, Arc<Registry>>>,
+}
+
+/// What all registries share.
+struct House {
+    client: Client,
+    documents: Arc<Documents>,
 }
 
 /// Where registries are and how they are asked.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct RemoteSettings {
-    /// Address of each connection's registry: a base to which paths are appended, ending in `/`.
+    /// Address of each connection's registry: a base to which paths are appended, ending in `/`. A user and password in it
+    /// are sent to its scheme, host and port alone, as `Basic` authorization.
     pub addresses: BTreeMap<ConnectionName, Url>,
     /// Until a connection is made. Default 3 s.
     pub connect_timeout: Duration,
-    /// Until the first byte of an answer. Default 10 s.
+    /// Until the first byte of an answer, redirects and retries included. Default 10 s.
     pub first_byte_timeout: Duration,
     /// Between two pieces of a body. Default 30 s.
     pub idle_timeout: Duration,
@@ -42,7 +78,43 @@ pub struct RemoteSettings {
     pub back_off: Duration,
 }
 
-/// How a document is asked for.
+impl Default for RemoteSettings {
+    /// No registry, and the defaults of the specification ("maven" 7.4).
+    fn default() -> Self {
+        Self {
+            addresses: BTreeMap::new(),
+            connect_timeout: Duration::from_secs(3),
+            first_byte_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(30),
+            whole_timeout: Duration::from_mins(10),
+            refresh_budget: Duration::from_secs(3),
+            back_off: Duration::from_secs(30),
+        }
+    }
+}
+
+/// Addresses are shown without user and password.
+impl fmt::Debug for RemoteSettings {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = |url: &Url| format!("{}{}", url.origin().ascii_serialization(), url.path());
+        let addresses: BTreeMap<_, _> = self
+            .addresses
+            .iter()
+            .map(|(connection, url)| (connection, shown(url)))
+            .collect();
+        out.debug_struct("RemoteSettings")
+            .field("addresses", &addresses)
+            .field("connect_timeout", &self.connect_timeout)
+            .field("first_byte_timeout", &self.first_byte_timeout)
+            .field("idle_timeout", &self.idle_timeout)
+            .field("whole_timeout", &self.whole_timeout)
+            .field("refresh_budget", &self.refresh_budget)
+            .field("back_off", &self.back_off)
+            .finish()
+    }
+}
+
+/// How a document is asked for. One path is always asked for with the same `accept`: there is one copy of it.
 #[derive(Debug, Clone)]
 pub struct Asking {
     /// The `Accept` header.
@@ -146,80 +218,166 @@ pub enum RemoteError {
     },
 }
 
+impl Remotes {
+    /// The registries at the addresses of `settings`; copies of documents are kept in `database` and `blobs`.
+    ///
+    /// Errors: `InvalidInput` when an address is not one of HTTP; `Other` when the machine's certificates cannot be read.
+    pub fn new(
+        database: &Database,
+        blobs: &BlobStore,
+        clock: Clock,
+        settings: RemoteSettings,
+    ) -> io::Result<Self> {
+        let mut registries = BTreeMap::new();
+        for (connection, address) in &settings.addresses {
+            let registry = Registry::new(connection.clone(), address, settings.back_off);
+            let registry = registry.map_err(|problem| {
+                let text = format!("the address of {connection} cannot be used: {problem}");
+                io::Error::new(io::ErrorKind::InvalidInput, text)
+            })?;
+            registries.insert(connection.clone(), Arc::new(registry));
+        }
+        let client = Client::new(settings, clock).map_err(io::Error::other)?;
+        let documents = Arc::new(Documents::new(client.clone(), database, blobs));
+        let house = Arc::new(House { client, documents });
+        Ok(Self {
+            house,
+            registries: Arc::new(registries),
+        })
+    }
+
+    /// The registry of a connection. One without an address answers every question with
+    /// [`RemoteError::NotConfigured`].
+    pub fn remote(&self, connection: &ConnectionName) -> Remote {
+        Remote {
+            connection: connection.clone(),
+            house: Arc::clone(&self.house),
+            registry: self.registries.get(connection).cloned(),
+        }
+    }
+
+    /// Waits until the refreshes of documents that are under way have ended: at most a few minutes, for each has its
+    /// time-outs. For shutting down; dropping everything instead leaves nothing but bytes that the sweep removes.
+    pub async fn finish(&self) {
+        self.house.documents.finish().await;
+    }
+}
+
 impl Remote {
     /// Which connection this is.
     pub fn connection(&self) -> &ConnectionName {
-        todo!()
+        &self.connection
     }
 
     /// A document, kept for all repositories of this server: from the copy at hand while it is fresh, else asked for
     /// conditionally, once however many want it; the old copy when the registry is down or slow. `None`: it is not there.
     pub async fn document(
         &self,
-        _path: &str,
-        _asking: &Asking,
+        path: &str,
+        asking: &Asking,
     ) -> Result<Option<Document>, RemoteError> {
-        todo!()
+        self.house
+            .documents
+            .document(self.registry()?, path, asking)
+            .await
     }
 
     /// A small body that is not kept: a checksum beside an asset. `None`: it is not there.
-    pub async fn read(
-        &self,
-        _path: &str,
-        _limit_bytes: usize,
-    ) -> Result<Option<Bytes>, RemoteError> {
-        todo!()
+    pub async fn read(&self, path: &str, limit_bytes: usize) -> Result<Option<Bytes>, RemoteError> {
+        let registry = self.registry()?;
+        let Some(response) = self.ask(Method::GET, path, false).await? else {
+            return Ok(None);
+        };
+        read_small(&self.house.client, registry, response, limit_bytes)
+            .await
+            .map(Some)
     }
 
     /// An asset, as a stream. `uncached` asks proxies on the way for a fresh copy. `None`: it is not there.
     pub async fn open(
         &self,
-        _path: &str,
-        _uncached: bool,
+        path: &str,
+        uncached: bool,
     ) -> Result<Option<RemoteBody>, RemoteError> {
-        todo!()
+        let Some(response) = self.ask(Method::GET, path, uncached).await? else {
+            return Ok(None);
+        };
+        let head = response.headers().clone();
+        let settings = &self.house.client.settings;
+        let body = body::pieces(response, settings.idle_timeout, settings.whole_timeout);
+        Ok(Some(remote_body(&head, body)))
     }
 
     /// The head of an asset: everything but the bytes. `None`: it is not there.
-    pub async fn head(&self, _path: &str) -> Result<Option<RemoteBody>, RemoteError> {
-        todo!()
-    }
-}
-
-impl Remotes {
-    /// Makes the client.
-    pub fn new(
-        _database: &store::Database,
-        _blobs: &store::BlobStore,
-        _clock: aws::Clock,
-        _settings: RemoteSettings,
-    ) -> Result<Self, std::io::Error> {
-        todo!()
+    pub async fn head(&self, path: &str) -> Result<Option<RemoteBody>, RemoteError> {
+        let response = self.ask(Method::HEAD, path, false).await?;
+        Ok(response.map(|response| remote_body(response.headers(), Box::pin(stream::empty()))))
     }
 
-    /// The registry behind a connection.
-    pub fn remote(&self, _connection: &ConnectionName) -> Remote {
-        todo!()
+    /// What it means that a body of this registry ended with `error`.
+    pub fn broken(&self, error: &io::Error) -> RemoteError {
+        let back_off = self.house.client.settings.back_off;
+        body::broken(&self.connection, error, back_off)
     }
-}
 
-impl Remote {
-    /// The error of a body that broke.
-    pub fn broken(&self, _error: &std::io::Error) -> RemoteError {
-        todo!()
+    fn registry(&self) -> Result<&Arc<Registry>, RemoteError> {
+        self.registry
+            .as_ref()
+            .ok_or_else(|| RemoteError::NotConfigured {
+                connection: self.connection.clone(),
+                setting: setting(&self.connection),
+            })
     }
-}
 
-impl Default for RemoteSettings {
-    fn default() -> Self {
-        Self {
-            addresses: BTreeMap::new(),
-            connect_timeout: Duration::from_secs(3),
-            first_byte_timeout: Duration::from_secs(10),
-            idle_timeout: Duration::from_secs(30),
-            whole_timeout: Duration::from_mins(10),
-            refresh_budget: Duration::from_secs(3),
-            back_off: Duration::from_secs(30),
+    /// Asks for an asset's bytes as they are: a coding would change the length and what the digests are of.
+    async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        uncached: bool,
+    ) -> Result<Option<reqwest::Response>, RemoteError> {
+        let registry = self.registry()?;
+        let mut headers = vec![
+            (header::ACCEPT, HeaderValue::from_static("*/*")),
+            (
+                header::ACCEPT_ENCODING,
+                HeaderValue::from_static("identity"),
+            ),
+        ];
+        if uncached {
+            headers.push((header::CACHE_CONTROL, HeaderValue::from_static("no-cache")));
+        }
+        let request = Request {
+            method,
+            path: path.to_owned(),
+            headers,
+        };
+        match self.house.client.ask(registry, &request).await? {
+            Answer::Found(response) => Ok(Some(response)),
+            Answer::Absent => Ok(None),
+            Answer::Unchanged(_) => Err(registry.wrong("`unchanged`, though nothing was at hand")),
         }
     }
+}
+
+fn remote_body(head: &HeaderMap, body: ByteStream) -> RemoteBody {
+    let text = |name| {
+        head.get(name)
+            .and_then(|value: &HeaderValue| value.to_str().ok())
+    };
+    RemoteBody {
+        size_bytes: body::size_bytes(head),
+        content_type: text(header::CONTENT_TYPE).map(ToOwned::to_owned),
+        modified: text(header::LAST_MODIFIED).and_then(Timestamp::parse_http_date),
+        body,
+    }
+}
+
+/// The environment variable for the address of a connection: `PACKHOUSE_UPSTREAM_MAVEN_CENTRAL` for
+/// `public:maven-central`.
+fn setting(connection: &ConnectionName) -> String {
+    let name = connection.as_str();
+    let name = name.strip_prefix("public:").unwrap_or(name);
+    let name = name.replace(|c: char| !c.is_ascii_alphanumeric(), "_");
+    format!("PACKHOUSE_UPSTREAM_{}", name.to_ascii_uppercase())
 }

@@ -13,4 +13,5 @@ mod publishing;
 mod registry;
 mod toy;
 mod upstreams;
+mod versions;
 mod world;

@@ -5,13 +5,13 @@
 use aws::{AccessKeyId, AccountId, Fault};
 
 use super::call::{Answered, Asked, Call, Target};
-use super::users::name_or_own;
 use super::params;
+use super::users::name_or_own;
+use crate::Error;
 use crate::access_keys::{AccessKey, LastUsed, Status};
 use crate::error::Noun;
 use crate::identity::Whose;
 use crate::users::User;
-use crate::Error;
 
 /// Whose keys.
 struct Owner {
@@ -105,10 +105,7 @@ pub(super) async fn update(call: Call<'_>) -> Answered {
     let name = read.optional("UserName", params::name::<128>);
     let id = read.required("AccessKeyId", params::access_key_id);
     let status = read.required("Status", |text| {
-        let words = [
-            ("Active", Status::Active),
-            ("Inactive", Status::Inactive),
-        ];
+        let words = [("Active", Status::Active), ("Inactive", Status::Inactive)];
         params::one_of(text, &words, &["Active", "Inactive"])
     });
     let (name, id, status) = read.finish(|| Some((name?, id?, status?)))?;

@@ -214,11 +214,7 @@ impl<'a> Call<'a> {
     }
 
     /// Opens the marker. `filters` are all parameters that restrict the list.
-    pub(super) fn page(
-        &self,
-        paging: &Paging,
-        filters: &[Option<&str>],
-    ) -> Result<Page, Fault> {
+    pub(super) fn page(&self, paging: &Paging, filters: &[Option<&str>]) -> Result<Page, Fault> {
         let account = Some(self.account().as_str());
         let filters = Filters::of(std::iter::once(account).chain(filters.iter().copied()));
         let after = match &paging.marker {

@@ -213,14 +213,18 @@ impl Details {
     }
 
     fn write(&self, xml: &mut Xml) {
-        xml.list("UserDetailList", &self.users, |xml, (user, held, groups)| {
-            shapes::user(xml, user);
-            shapes::inline(xml, "UserPolicyList", &held.inline);
-            xml.text_list("GroupList", groups.iter().map(|group| &group.name));
-            shapes::attached(xml, "AttachedManagedPolicies", &held.attached);
-            shapes::boundary(xml, user.boundary.as_deref());
-            shapes::tags(xml, &held.tags);
-        })
+        xml.list(
+            "UserDetailList",
+            &self.users,
+            |xml, (user, held, groups)| {
+                shapes::user(xml, user);
+                shapes::inline(xml, "UserPolicyList", &held.inline);
+                xml.text_list("GroupList", groups.iter().map(|group| &group.name));
+                shapes::attached(xml, "AttachedManagedPolicies", &held.attached);
+                shapes::boundary(xml, user.boundary.as_deref());
+                shapes::tags(xml, &held.tags);
+            },
+        )
         .list("GroupDetailList", &self.groups, |xml, (group, held)| {
             shapes::group(xml, group);
             shapes::inline(xml, "GroupPolicyList", &held.inline);

@@ -3,8 +3,8 @@
 
 use super::call::{Answered, Asked, Call, Target};
 use super::params;
-use crate::error::Noun;
 use crate::Error;
+use crate::error::Noun;
 
 /// A list of something that users could have, for one user or the caller.
 pub(super) async fn of_user(call: Call<'_>, list: &'static str) -> Answered {

@@ -37,6 +37,7 @@ impl From<Error> for Fault {
             ),
             Error::NoSession
             | Error::NoTokenKey
+            | Error::ClockWentBack
             | Error::Store(_)
             | Error::Unconfirmed
             | Error::Vault(_)

@@ -26,8 +26,7 @@ pub(super) async fn get_access_key_info(call: Call<'_>) -> Answered {
         Ok(id) => call.iam.access_key(&id).await?.map(|key| key.account),
         Err(_) => None,
     };
-    let account =
-        account.ok_or_else(|| validation_error(format!("Invalid access key: {id}")))?;
+    let account = account.ok_or_else(|| validation_error(format!("Invalid access key: {id}")))?;
     call.answer(|xml| {
         xml.text("Account", account);
     })

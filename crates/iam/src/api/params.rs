@@ -195,9 +195,8 @@ pub(super) fn policy_description(text: &str) -> Result<String, Violation> {
 /// Of a role: a thousand characters without controls, from the first 256.
 pub(super) fn role_description(text: &str) -> Result<String, Violation> {
     check_length(text, 0, 1000)?;
-    let fits = |c: char| {
-        matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{7e}' | '\u{a1}'..='\u{ff}')
-    };
+    let fits =
+        |c: char| matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{7e}' | '\u{a1}'..='\u{ff}');
     check_pattern(
         text.chars().all(fits),
         r"[\u0009\u000A\u000D\u0020-\u007E\u00A1-\u00FF]*",

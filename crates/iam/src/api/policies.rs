@@ -74,11 +74,7 @@ fn usage(text: &str) -> Result<Usage, Violation> {
         ("PermissionsPolicy", Usage::Permissions),
         ("PermissionsBoundary", Usage::Boundary),
     ];
-    params::one_of(
-        text,
-        &words,
-        &["PermissionsPolicy", "PermissionsBoundary"],
-    )
+    params::one_of(text, &words, &["PermissionsPolicy", "PermissionsBoundary"])
 }
 
 /// AWS's own first, then the account's, each by name.
@@ -196,7 +192,10 @@ pub(super) async fn entities(call: Call<'_>) -> Answered {
         Usage::Permissions => "PermissionsPolicy",
         Usage::Boundary => "PermissionsBoundary",
     });
-    let page = call.page(&paging, &[Some(&arn), kind_word, prefix.as_deref(), usage_word])?;
+    let page = call.page(
+        &paging,
+        &[Some(&arn), kind_word, prefix.as_deref(), usage_word],
+    )?;
     let policy = call.permit(call.policy(&arn).await?).await?;
     let entities = match entity_filter {
         Some(None) => Vec::new(),
@@ -212,7 +211,12 @@ pub(super) async fn entities(call: Call<'_>) -> Answered {
         }
     };
     let shown = call.show(&page, entities, |entity| entity.cursor.clone());
-    let of = |kind| shown.items.iter().filter(move |entity: &&Entity| entity.kind == kind);
+    let of = |kind| {
+        shown
+            .items
+            .iter()
+            .filter(move |entity: &&Entity| entity.kind == kind)
+    };
     call.answer(|xml| {
         xml.list("PolicyGroups", of(HolderKind::Group), |xml, group| {
             xml.text("GroupName", &group.name)

@@ -103,11 +103,15 @@ pub(super) async fn list(call: Call<'_>) -> Answered {
         trusts.push(call.iam.shown_policy(&role.trust_policy).await?);
     }
     call.answer(|xml| {
-        xml.list("Roles", shown.items.iter().zip(&trusts), |xml, (role, trust)| {
-            listed(xml, role, trust);
-            // A list has the element and leaves out what would be in it.
-            xml.element("RoleLastUsed", |_| ());
-        });
+        xml.list(
+            "Roles",
+            shown.items.iter().zip(&trusts),
+            |xml, (role, trust)| {
+                listed(xml, role, trust);
+                // A list has the element and leaves out what would be in it.
+                xml.element("RoleLastUsed", |_| ());
+            },
+        );
         shown.end(xml);
     })
 }

@@ -36,9 +36,7 @@ impl Passed {
         // The length is judged with the rest of the policy, in the words for policies.
         let policy = read.optional("Policy", params::document);
         let policy_arns = read.field("PolicyArns").optional_list_of(10, |field| {
-            field.required_structure(|policy| {
-                policy.form("arn", "arn").required_with(params::arn)
-            })
+            field.required_structure(|policy| policy.form("arn", "arn").required_with(params::arn))
         });
         let duration = read.optional("DurationSeconds", params::seconds::<900, 43_200>);
         Some(Self {
@@ -140,11 +138,7 @@ pub(super) async fn assume_role(call: Call<'_>) -> Answered {
     let duration = duration(call.caller, &role, input.passed.duration)?;
     let policies = call
         .iam
-        .passed_policies(
-            &role.account,
-            input.passed.policy,
-            input.passed.policy_arns,
-        )
+        .passed_policies(&role.account, input.passed.policy, input.passed.policy_arns)
         .await?;
     let packed = packed(policies.as_ref(), &session_tags.tags)?;
     let source_identity = input
@@ -194,10 +188,7 @@ async fn authorize(
         }
         None => None,
     };
-    let transitive = (
-        "sts:TransitiveTagKeys",
-        input.transitive_tags.clone(),
-    );
+    let transitive = ("sts:TransitiveTagKeys", input.transitive_tags.clone());
     let beside = Beside {
         trust: trust.as_deref(),
         lists: std::slice::from_ref(&transitive),
@@ -276,10 +267,7 @@ pub(super) fn credentials(xml: &mut Xml, temporary: &Temporary) {
     let credentials = &temporary.credentials;
     xml.element("Credentials", |xml| {
         xml.text("AccessKeyId", &credentials.access_key_id)
-            .text(
-                "SecretAccessKey",
-                credentials.secret_access_key.expose(),
-            )
+            .text("SecretAccessKey", credentials.secret_access_key.expose())
             .optional(
                 "SessionToken",
                 credentials

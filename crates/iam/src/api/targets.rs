@@ -111,10 +111,7 @@ impl Call<'_> {
 
     /// The instance profile of this name.
     pub(super) async fn profile(&self, name: &str) -> Result<Target<InstanceProfile>, Fault> {
-        let found = self
-            .iam
-            .find_instance_profile(self.account(), name)
-            .await?;
+        let found = self.iam.find_instance_profile(self.account(), name).await?;
         let arn = found.as_ref().map(InstanceProfile::arn);
         let id = found.as_ref().map(|profile| profile.id.as_str());
         let mut asked = self.named("instance-profile", name, arn, id).await?;
@@ -192,7 +189,10 @@ pub(super) fn iam_arn(text: &str, kind: &str) -> Result<Arn, Fault> {
             && arn.service() == "iam"
             && arn.region().is_empty()
             && !arn.account().is_empty()
-            && arn.resource().strip_prefix(kind).is_some_and(|rest| !rest.is_empty())
+            && arn
+                .resource()
+                .strip_prefix(kind)
+                .is_some_and(|rest| !rest.is_empty())
     };
     let arn = text.parse().ok().filter(fits);
     arn.ok_or_else(|| invalid_input(format!("ARN {text} is not valid.")))

@@ -13,8 +13,7 @@ pub(super) async fn create(call: Call<'_>) -> Answered {
     let name = read.required("UserName", params::name::<64>);
     let boundary = read.optional("PermissionsBoundary", params::arn);
     let tags = read.tags();
-    let (path, name, boundary, tags) =
-        read.finish(|| Some((path?, name?, boundary?, tags?)))?;
+    let (path, name, boundary, tags) = read.finish(|| Some((path?, name?, boundary?, tags?)))?;
     params::check_tags(&tags)?;
     let path = path.as_deref().unwrap_or("/");
     let mut user = User::new(call.account(), path, &name, call.iam.clock().now());

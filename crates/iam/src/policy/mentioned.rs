@@ -65,7 +65,11 @@ mod tests {
         for (version, expected) in [
             (
                 r#""Version":"2012-10-17","#,
-                vec!["aws:PrincipalTag/team", "sts:AWSServiceName", "AWS:UserName"],
+                vec![
+                    "aws:PrincipalTag/team",
+                    "sts:AWSServiceName",
+                    "AWS:UserName",
+                ],
             ),
             ("", vec!["sts:AWSServiceName", "AWS:UserName"]),
         ] {

@@ -31,6 +31,7 @@ pub(crate) struct House {
     pub(crate) account: AccountId,
     pub(crate) keys: NewAccount,
     directory: TempDir,
+    address: DatabaseAddress,
 }
 
 impl House {
@@ -40,7 +41,7 @@ impl House {
         Self::open(&address.parse().unwrap(), directory).await
     }
 
-    /// `None` when no PostgreSQL was given.
+    /// `None` when no `PostgreSQL` was given.
     pub(crate) async fn postgres() -> Option<Self> {
         static SCHEMAS: AtomicU32 = AtomicU32::new(0);
         let address = env::var("PACKHOUSE_TEST_POSTGRES").ok()?;
@@ -52,11 +53,9 @@ impl House {
         // A statement is a text of the program, and this one is made for a single test.
         let create: &'static str = format!("CREATE SCHEMA {schema}").leak();
         let admin = Database::open(&address.parse().unwrap()).await.unwrap();
-        admin
-            .write(move |tx| tx.execute(create, &[]))
-            .await
-            .map(drop)
-            .unwrap_or_else(|error: store::Error| panic!("{error:?}"));
+        let created: Result<u64, store::Error> =
+            admin.write(move |tx| tx.execute(create, &[])).await;
+        created.unwrap();
         let separator = if address.contains('?') { '&' } else { '?' };
         let address = format!("{address}{separator}options=-csearch_path%3D{schema}");
         Some(Self::open(&address.parse().unwrap(), tempfile::tempdir().unwrap()).await)
@@ -76,12 +75,21 @@ impl House {
             account,
             keys,
             directory,
+            address: address.clone(),
         }
     }
 
     /// Another node: what is in memory is not shared.
     pub(crate) async fn another_node(&self) -> Iam {
         open(&self.database, self.directory(), &self.clock)
+            .await
+            .unwrap()
+    }
+
+    /// Another process on the same server, with connections of its own.
+    pub(crate) async fn another_process(&self) -> Iam {
+        let database = Database::open(&self.address).await.unwrap();
+        open(&database, self.directory(), &self.clock)
             .await
             .unwrap()
     }

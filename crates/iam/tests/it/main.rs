@@ -1,6 +1,6 @@
 //! The suite of the crate, in one binary: vectors, and behaviour over each database that is at hand.
 //!
-//! SQLite always; PostgreSQL when `PACKHOUSE_TEST_POSTGRES` holds the address of a database, in which each test makes a
+//! `SQLite` always; `PostgreSQL` when `PACKHOUSE_TEST_POSTGRES` holds the address of a database, in which each test makes a
 //! schema of its own.
 #![allow(clippy::unwrap_used, reason = "tests")]
 

@@ -58,7 +58,7 @@ async fn a_session_of_a_role_has_the_roles_name_without_its_path(house: House) {
     assert!(
         matches!(caller.principal(), Principal::Session { role_path, .. } if role_path == "/machines/")
     );
-    let nobody = NewSession::new("AROANOBODY", "x", Duration::from_mins(60));
+    let nobody = NewSession::new("AROANOBODY", "x", Duration::from_hours(1));
     assert!(
         house
             .iam

@@ -5,7 +5,7 @@ use std::time::Duration;
 use iam::tokens::Refused;
 use iam::{AuthorizeError, Error, NewSession, NotAuthenticated, Source, Status, TokenDuration};
 
-use crate::house::{DOMAIN, House, NOW, READ, REPOSITORY};
+use crate::house::{DOMAIN, House, NOW, READ, REPOSITORY, may};
 
 const ROLE: &str = "AROAQEC2CAVECTOR0001A";
 
@@ -17,6 +17,7 @@ on_each_database! {
     a_token_dies_with_its_user,
     one_token_can_be_revoked_alone,
     a_token_issues_no_token,
+    nothing_is_issued_when_the_clock_went_back,
     keys_rotate_without_breaking_tokens,
     dropping_a_key_kills_what_it_signed,
     a_node_learns_of_another_nodes_key,
@@ -92,7 +93,7 @@ async fn a_token_lasts_as_long_as_was_asked_and_no_second_longer(house: House) {
         .issue_token(&caller, DOMAIN, &house.account, TokenDuration::Seconds(900))
         .await
         .unwrap();
-    assert_eq!(issued.expires, NOW.plus(Duration::from_secs(900)));
+    assert_eq!(issued.expires, NOW.plus(Duration::from_mins(15)));
     house.turn(Duration::from_secs(899));
     by_token(&house, issued.token.expose()).await.unwrap();
     house.turn(Duration::from_secs(1));
@@ -226,6 +227,23 @@ async fn a_token_issues_no_token(house: House) {
     assert!(matches!(again, Err(Error::NoSession)));
 }
 
+async fn nothing_is_issued_when_the_clock_went_back(house: House) {
+    let caller = house.signed_in(&house.keys.admin).await;
+    let issue = async || {
+        house
+            .iam
+            .issue_token(&caller, DOMAIN, &house.account, TokenDuration::DEFAULT)
+            .await
+    };
+    issue().await.unwrap();
+    house.clock.set(NOW.minus(Duration::from_mins(5)));
+    issue().await.unwrap();
+    house.clock.set(NOW.minus(Duration::from_secs(301)));
+    assert!(matches!(issue().await, Err(Error::ClockWentBack)));
+    house.clock.set(NOW);
+    issue().await.unwrap();
+}
+
 async fn states(house: &House) -> Vec<String> {
     let rows = house
         .database
@@ -344,4 +362,47 @@ async fn a_node_learns_of_another_nodes_key(house: House) {
         .by_token(&token, Source::default())
         .await
         .unwrap();
+}
+
+/// One process at a time may use an `SQLite` file, so this is about the other database.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_one_process_takes_away_another_refuses_within_three_seconds() {
+    let Some(house) = House::postgres().await else {
+        return;
+    };
+    let other = house.another_process().await;
+    let (user, keys) = house.user("ci").await;
+    house
+        .iam
+        .put_inline_policy(&user.id, "own", ALLOW)
+        .await
+        .unwrap();
+    let token = house.token(&house.signed_in(&keys).await).await;
+    let caller = other.by_token(&token, Source::default()).await.unwrap();
+    assert!(may(&other, &house.ask(&caller)).await);
+
+    house
+        .iam
+        .delete_inline_policy(&user.id, "own")
+        .await
+        .unwrap();
+    within_three_seconds(async || !may(&other, &house.ask(&caller)).await).await;
+    house
+        .iam
+        .delete_access_key(&house.account, &keys.access_key_id)
+        .await
+        .unwrap();
+    within_three_seconds(async || other.by_token(&token, Source::default()).await.is_err()).await;
+}
+
+const ALLOW: &str =
+    r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}"#;
+
+async fn within_three_seconds(is_so: impl AsyncFn() -> bool) {
+    let waited = tokio::time::timeout(Duration::from_secs(3), async {
+        while !is_so().await {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    });
+    waited.await.unwrap();
 }

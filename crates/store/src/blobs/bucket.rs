@@ -1,5 +1,7 @@
 //! Blobs in an S3 bucket.
+#![expect(clippy::disallowed_types, reason = "here buckets are spoken to")]
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::ops::Range;
 use std::pin::Pin;
@@ -40,7 +42,7 @@ impl Bucket {
         settings: &BlobSettings,
     ) -> Result<Self, BlobError> {
         Ok(Self {
-            store: configure(bucket, settings)
+            store: configure(bucket, settings, std::env::vars_os())
                 .build()
                 .map_err(BlobError::unavailable)?,
             prefix: Path::parse(prefix).map_err(BlobError::unavailable)?,
@@ -53,6 +55,10 @@ impl Bucket {
             .key()
             .split('/')
             .fold(self.prefix.clone(), Path::join)
+    }
+
+    pub(super) async fn check(&self) -> Result<(), BlobError> {
+        self.list().next().await.transpose().map(drop)
     }
 
     pub(super) async fn keep(
@@ -250,7 +256,11 @@ fn cut(mut bytes: Bytes) -> impl Iterator<Item = std::io::Result<Bytes>> {
     })
 }
 
-fn configure(bucket: &str, settings: &BlobSettings) -> AmazonS3Builder {
+fn configure(
+    bucket: &str,
+    settings: &BlobSettings,
+    environment: impl Iterator<Item = (OsString, OsString)>,
+) -> AmazonS3Builder {
     // A transfer may take as long as it moves; what stops it is silence.
     let client = ClientOptions::new()
         .with_timeout_disabled()
@@ -263,7 +273,7 @@ fn configure(bucket: &str, settings: &BlobSettings) -> AmazonS3Builder {
             retry_timeout: Duration::from_secs(30),
             ..RetryConfig::default()
         });
-    for (name, value) in std::env::vars_os() {
+    for (name, value) in environment {
         if let (Some(name), Some(value)) = (name.to_str(), value.to_str())
             && name.starts_with("AWS_")
             && let Ok(key) = name.to_ascii_lowercase().parse()
@@ -305,5 +315,92 @@ fn hosted(endpoint: &str, bucket: &str) -> String {
     match endpoint.split_once("://") {
         Some((scheme, host)) => format!("{scheme}://{bucket}.{host}"),
         None => endpoint.to_owned(),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    fn configured(settings: &BlobSettings, variables: &[(&str, &str)]) -> [Option<String>; 4] {
+        let variables = variables
+            .iter()
+            .map(|(name, value)| ((*name).into(), (*value).into()));
+        let builder = configure("bucket", settings, variables);
+        [
+            AmazonS3ConfigKey::S3Endpoint,
+            AmazonS3ConfigKey::Endpoint,
+            AmazonS3ConfigKey::Region,
+            AmazonS3ConfigKey::AccessKeyId,
+        ]
+        .map(|key| builder.get_config_value(&key))
+    }
+
+    #[test]
+    fn what_is_not_set_comes_from_the_environment_but_never_the_general_endpoint() {
+        let environment = [
+            ("AWS_ENDPOINT_URL", "http://ourselves"),
+            ("AWS_ENDPOINT", "http://ourselves"),
+            ("AWS_ENDPOINT_URL_S3", "http://s3"),
+            ("AWS_REGION", "eu-central-1"),
+            ("AWS_ACCESS_KEY_ID", "theirs"),
+            ("AWS_SOMETHING", "else"),
+            ("HOME", "/"),
+        ];
+        let some = |text: &str| Some(text.to_owned());
+        assert_eq!(
+            configured(&BlobSettings::default(), &environment),
+            [
+                some("http://s3"),
+                None,
+                some("eu-central-1"),
+                some("theirs")
+            ]
+        );
+        let settings = BlobSettings {
+            endpoint: some("http://minio:9000"),
+            region: some("us-east-1"),
+            access_key_id: some("ours"),
+            ..BlobSettings::default()
+        };
+        assert_eq!(
+            configured(&settings, &environment),
+            [
+                some("http://minio:9000"),
+                None,
+                some("us-east-1"),
+                some("ours")
+            ]
+        );
+        let settings = BlobSettings {
+            path_style: Some(false),
+            ..settings
+        };
+        assert_eq!(
+            configured(&settings, &[])[0],
+            some("http://bucket.minio:9000")
+        );
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_ends_early_is_an_error_and_pieces_are_small() {
+        let body = |lengths: &[usize]| {
+            let pieces: Vec<_> = lengths
+                .iter()
+                .map(|length| Ok(Bytes::from(vec![0; *length])))
+                .collect();
+            stream::iter(pieces)
+        };
+        let pieces: Vec<Bytes> = whole_or_error(body(&[700_000, 0, 10]), 700_010)
+            .try_collect()
+            .await
+            .unwrap();
+        let lengths: Vec<_> = pieces.iter().map(Bytes::len).collect();
+        assert_eq!(lengths, [262_144, 262_144, 175_712, 10]);
+        let mut short = whole_or_error(body(&[100]), 101);
+        assert_eq!(short.next().await.unwrap().unwrap().len(), 100);
+        assert!(short.next().await.unwrap().is_err());
+        assert!(short.next().await.is_none());
     }
 }

@@ -35,6 +35,16 @@ impl Files {
         self.root.join(location.key())
     }
 
+    pub(super) async fn check(&self) -> Result<(), BlobError> {
+        let spool = self.spool();
+        blocking(move || {
+            fs::metadata(spool)
+                .map(drop)
+                .map_err(BlobError::unavailable)
+        })
+        .await
+    }
+
     pub(super) async fn keep(
         &self,
         location: Location,
@@ -70,7 +80,7 @@ impl Files {
         .await
     }
 
-    /// All of a blob that should have `size` bytes; one that has more gives its size instead of its bytes.
+    /// All of a blob that should have `size` bytes, which are few.
     pub(super) async fn whole(&self, location: Location, size: u64) -> Result<Bytes, BlobError> {
         let path = self.path(location);
         blocking(move || {

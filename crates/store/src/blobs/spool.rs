@@ -28,9 +28,8 @@ impl Spool {
     /// Makes this process's directory and removes those of the dead.
     pub(super) fn open(parent: &Path) -> io::Result<Self> {
         fs::create_dir_all(parent)?;
-        let together = lock_file(&parent.join("lock"))?;
-        // Without it, a directory just made and not yet locked would look dead to another process.
-        flock(&together, FlockOperation::LockExclusive)?;
+        // Without it, a directory just made and not yet locked, or half removed, would look dead to another process.
+        let _together = together(parent)?;
         for entry in fs::read_dir(parent)? {
             let entry = entry?;
             if entry.file_type()?.is_dir() && is_dead(&entry.path())? {
@@ -67,10 +66,18 @@ impl Spool {
 
 impl Drop for Spool {
     fn drop(&mut self) {
+        let _together = self.directory.parent().map(together);
         if let Err(error) = fs::remove_dir_all(&self.directory) {
             tracing::warn!(%error, directory = %self.directory.display(), "the spool was left");
         }
     }
+}
+
+/// Until it is dropped, nobody else makes or removes a directory of the spool.
+fn together(parent: &Path) -> io::Result<File> {
+    let lock = lock_file(&parent.join("lock"))?;
+    flock(&lock, FlockOperation::LockExclusive)?;
+    Ok(lock)
 }
 
 fn lock_file(path: &Path) -> io::Result<File> {

@@ -26,6 +26,7 @@ on_both! {
     small_blobs_are_kept_in_memory
     read_all_has_a_cap
     a_removed_blob_is_gone
+    the_place_answers
     all_blobs_are_listed
     many_bodies_at_once_stay_apart
     a_write_that_was_cancelled_breaks_the_body
@@ -404,6 +405,23 @@ async fn a_removed_blob_is_gone(house: &House) {
     assert!(matches!(failed, BlobError::Missing { .. }), "{failed:?}");
     house.blobs.remove(&stored.location).await.unwrap();
     assert_eq!(count(&house.blobs).await, 0);
+}
+
+async fn the_place_answers(house: &House) {
+    house.blobs.check().await.unwrap();
+    put(&house.blobs, &bytes(1)).await;
+    house.blobs.check().await.unwrap();
+    if house.server().is_some() {
+        let elsewhere = "s3://no-such-bucket/x".parse().unwrap();
+        let spool = house.path().join("spool");
+        let blobs = BlobStore::open(&elsewhere, &house.settings, &spool)
+            .await
+            .unwrap();
+        assert!(matches!(
+            blobs.check().await,
+            Err(BlobError::Unavailable(_))
+        ));
+    }
 }
 
 async fn all_blobs_are_listed(house: &House) {

@@ -1,0 +1,321 @@
+//! Changes to several versions of one package at once: status, disposal, deletion.
+//!
+//! All or nothing: when one version fails, none is changed, and the others are told that they were skipped.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use store::Tx;
+
+use crate::change::{self, By, Change};
+use crate::names::{PackageId, Version};
+use crate::package::{Package, PackageAt, Restrictions, Status, no_package};
+use crate::permit::Permit;
+use crate::record::{self, PackageRow, VersionRow, Way};
+use crate::repository::Repository;
+use crate::{Error, Result};
+
+/// Why a version was not changed, as the API spells it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FailureCode {
+    /// It is in the destination already, and different.
+    AlreadyExists,
+    /// Its revision is not the expected one.
+    MismatchedRevision,
+    /// Its status is not the expected one.
+    MismatchedStatus,
+    /// It is in a state from which this cannot be done.
+    NotAllowed,
+    /// It is not there.
+    NotFound,
+    /// Another one failed.
+    Skipped,
+}
+
+impl FailureCode {
+    /// `MISMATCHED_STATUS`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            FailureCode::AlreadyExists => "ALREADY_EXISTS",
+            FailureCode::MismatchedRevision => "MISMATCHED_REVISION",
+            FailureCode::MismatchedStatus => "MISMATCHED_STATUS",
+            FailureCode::NotAllowed => "NOT_ALLOWED",
+            FailureCode::NotFound => "NOT_FOUND",
+            FailureCode::Skipped => "SKIPPED",
+        }
+    }
+}
+
+/// What became of each version.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Outcomes {
+    /// Revision and state of those that were changed. `None`: deleted.
+    pub successful: BTreeMap<Version, (String, Option<Status>)>,
+    /// Why the others were not.
+    pub failed: BTreeMap<Version, (FailureCode, String)>,
+}
+
+/// Which versions, and what must be true of them.
+#[derive(Debug, Clone, Default)]
+pub struct Selection {
+    /// The versions; doubled ones count once.
+    pub versions: Vec<Version>,
+    /// The revision that a version must have.
+    pub revisions: BTreeMap<Version, String>,
+    /// The state that all must be in.
+    pub expected: Option<Status>,
+}
+
+/// What is done to a version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Act {
+    Set(Status),
+    Dispose,
+    Delete,
+}
+
+const DELETE_VERSION: &str = "
+    DELETE FROM versions
+     WHERE id = $1";
+
+const DELETE_ASSETS: &str = "
+    DELETE FROM assets
+     WHERE version_id = $1";
+
+const DELETE_LABELS: &str = "
+    DELETE FROM labels
+     WHERE package_id = $1
+       AND version = $2";
+
+const DELETE_PACKAGE: &str = "
+    DELETE FROM packages
+     WHERE id = $1";
+
+const SET_RESTRICTIONS: &str = "
+    UPDATE packages
+       SET publish = $2, upstream = $3
+     WHERE id = $1";
+
+impl Permit<PackageAt> {
+    /// Gives versions another state. Errors: `NotFound` (package); `Invalid` for a state that is no target.
+    pub async fn set_status(&self, selection: Selection, target: Status) -> Result<Outcomes> {
+        if matches!(target, Status::Unfinished | Status::Disposed) {
+            return Err(Error::Invalid(format!(
+                "targetStatus {target} cannot be set"
+            )));
+        }
+        self.act(selection, Act::Set(target)).await
+    }
+
+    /// Removes the bytes of versions for good; their records stay. Errors: `NotFound` (package).
+    pub async fn dispose(&self, selection: Selection) -> Result<Outcomes> {
+        self.act(selection, Act::Dispose).await
+    }
+
+    /// Removes versions; they may be published or taken again. Errors: `NotFound` (package).
+    pub async fn delete_versions(&self, selection: Selection) -> Result<Outcomes> {
+        self.act(selection, Act::Delete).await
+    }
+
+    /// Removes the package with its origin controls and all versions. Errors: `NotFound`.
+    pub async fn delete(&self) -> Result<Package> {
+        let (repository, id, by) = (Arc::clone(&self.repository), self.id.clone(), self.by());
+        self.catalog
+            .0
+            .database
+            .write(move |tx| {
+                let row = found(tx, &repository, &id)?;
+                for version in versions(tx, &repository, &id)? {
+                    let VersionRow { record, .. } = version;
+                    let gone = Change::VersionGone {
+                        version: record.version,
+                        status: record.status,
+                    };
+                    change::write(tx, &repository, &id, &by, &gone)?;
+                }
+                change::write(tx, &repository, &id, &by, &Change::PackageGone)?;
+                tx.execute(DELETE_PACKAGE, &[row.id.as_str().into()])?;
+                Ok(Package {
+                    id: id.clone(),
+                    restrictions: row.restrictions,
+                })
+            })
+            .await
+    }
+
+    /// Sets the origin controls; the package is made if it is not there.
+    pub async fn set_restrictions(&self, restrictions: Restrictions) -> Result<Package> {
+        let (repository, id, by) = (Arc::clone(&self.repository), self.id.clone(), self.by());
+        self.catalog
+            .0
+            .database
+            .write(move |tx| {
+                let row = record::ensure_package(tx, &repository, &by, &id, Way::Published)?;
+                if row.restrictions != restrictions {
+                    let Restrictions { publish, upstream } = restrictions;
+                    let values = [
+                        row.id.as_str().into(),
+                        publish.as_str().into(),
+                        upstream.as_str().into(),
+                    ];
+                    tx.execute(SET_RESTRICTIONS, &values)?;
+                    change::write(tx, &repository, &id, &by, &Change::Package { restrictions })?;
+                }
+                Ok(Package {
+                    id: id.clone(),
+                    restrictions,
+                })
+            })
+            .await
+    }
+
+    async fn act(&self, mut selection: Selection, act: Act) -> Result<Outcomes> {
+        selection.versions.sort();
+        selection.versions.dedup();
+        let (repository, id, by) = (Arc::clone(&self.repository), self.id.clone(), self.by());
+        self.catalog
+            .0
+            .database
+            .write(move |tx| {
+                let package = found(tx, &repository, &id)?;
+                let mut outcomes = Outcomes::default();
+                let mut rows = Vec::new();
+                for version in &selection.versions {
+                    match checked(tx, &package, version, &selection, act)? {
+                        Ok(row) => rows.push(row),
+                        Err(failure) => {
+                            outcomes.failed.insert(version.clone(), failure);
+                        }
+                    }
+                }
+                if !outcomes.failed.is_empty() {
+                    for VersionRow { record, .. } in rows {
+                        let message = format!("version {} is skipped", record.version);
+                        outcomes
+                            .failed
+                            .insert(record.version, (FailureCode::Skipped, message));
+                    }
+                    return Ok(outcomes);
+                }
+                for row in rows {
+                    let version = row.record.version.clone();
+                    let result = apply(tx, &repository, &by, &id, &package, row, act)?;
+                    outcomes.successful.insert(version, result);
+                }
+                Ok(outcomes)
+            })
+            .await
+    }
+}
+
+fn found(tx: &mut Tx<'_>, repository: &Repository, id: &PackageId) -> Result<PackageRow> {
+    record::package(tx, repository, id)?.ok_or_else(|| no_package(repository, id))
+}
+
+/// All versions of a package, by version text.
+pub(crate) fn versions(
+    tx: &mut Tx<'_>,
+    repository: &Repository,
+    id: &PackageId,
+) -> Result<Vec<VersionRow>> {
+    tx.rows(record::VERSIONS, &record::package_key(repository, id))?
+        .iter()
+        .map(record::read_version)
+        .collect()
+}
+
+type Failure = (FailureCode, String);
+
+/// The version, if it is there and may be changed so.
+fn checked(
+    tx: &mut Tx<'_>,
+    package: &PackageRow,
+    version: &Version,
+    selection: &Selection,
+    act: Act,
+) -> Result<Result<VersionRow, Failure>> {
+    let Some(row) = record::version(tx, package, version)? else {
+        return Ok(Err((
+            FailureCode::NotFound,
+            format!("Could not find version {version}"),
+        )));
+    };
+    let VersionRow { record, .. } = &row;
+    if let Some(expected) = selection.revisions.get(version)
+        && *expected != record.revision
+    {
+        let message = format!(
+            "current revision: {}, expected revision: {expected}",
+            record.revision
+        );
+        return Ok(Err((FailureCode::MismatchedRevision, message)));
+    }
+    if let Some(expected) = selection.expected
+        && expected != record.status
+    {
+        let message = format!(
+            "current status: {}, expected status: {expected}",
+            record.status
+        );
+        return Ok(Err((FailureCode::MismatchedStatus, message)));
+    }
+    if let Act::Set(target) = act {
+        let allowed = match record.status {
+            Status::Published | Status::Unlisted | Status::Archived => true,
+            Status::Unfinished => target == Status::Published,
+            Status::Disposed => false,
+        };
+        if !allowed {
+            let message = format!(
+                "version {version} is {} and cannot become {target}",
+                record.status
+            );
+            return Ok(Err((FailureCode::NotAllowed, message)));
+        }
+    }
+    Ok(Ok(row))
+}
+
+fn apply(
+    tx: &mut Tx<'_>,
+    repository: &Repository,
+    by: &By,
+    id: &PackageId,
+    package: &PackageRow,
+    mut row: VersionRow,
+    act: Act,
+) -> Result<(String, Option<Status>)> {
+    let before = row.record.status;
+    let revision = row.record.revision.clone();
+    match act {
+        Act::Delete => {
+            let version = row.record.version.clone();
+            tx.execute(
+                DELETE_LABELS,
+                &[package.id.as_str().into(), version.as_str().into()],
+            )?;
+            tx.execute(DELETE_VERSION, &[row.id.as_str().into()])?;
+            change::write(
+                tx,
+                repository,
+                id,
+                by,
+                &Change::VersionGone {
+                    version,
+                    status: before,
+                },
+            )?;
+            return Ok((revision, None));
+        }
+        Act::Set(target) => row.record.status = target,
+        Act::Dispose => {
+            row.record.status = Status::Disposed;
+            tx.execute(DELETE_ASSETS, &[row.id.as_str().into()])?;
+        }
+    }
+    if row.record.status != before {
+        let assets = record::assets(tx, &row)?;
+        record::save_status(tx, repository, by, id, &row, &assets)?;
+    }
+    Ok((revision, Some(row.record.status)))
+}

@@ -1,0 +1,16 @@
+//! The operations, each against the published service model and over a real catalog.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod answers;
+mod domains;
+mod formats;
+mod inputs;
+mod model;
+mod nobody;
+mod packages;
+mod pages;
+mod repositories;
+mod table;
+mod tokens;
+mod versions;
+mod world;

@@ -1,0 +1,75 @@
+//! What the door needs of a package format.
+
+use std::error::Error as StdError;
+
+use bytes::Bytes;
+use catalog::{BoxFuture, ByteStream, Error, Format, OpenRepository};
+use futures_util::TryStreamExt as _;
+use http::{HeaderValue, Request, Response};
+use http_body::Frame;
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt as _, Empty, Full, StreamBody};
+
+/// Whatever breaks a body.
+pub type BoxError = Box<dyn StdError + Send + Sync>;
+
+/// The body of a request or an answer.
+pub type Body = UnsyncBoxBody<Bytes, BoxError>;
+
+/// No body.
+pub fn empty() -> Body {
+    Empty::new().map_err(|never| match never {}).boxed_unsync()
+}
+
+/// A body that is at hand, sent in one piece.
+pub fn full(bytes: impl Into<Bytes>) -> Body {
+    Full::new(bytes.into())
+        .map_err(|never| match never {})
+        .boxed_unsync()
+}
+
+/// A body that arrives piece by piece.
+pub(crate) fn streamed(bytes: ByteStream) -> Body {
+    StreamBody::new(bytes.map_ok(Frame::data).map_err(BoxError::from)).boxed_unsync()
+}
+
+/// A package format with its protocol.
+pub trait Protocol: Format {
+    /// Answers a request. Its path is relative to the repository's base, still percent-encoded, with or without a slash
+    /// in front; who is asking has been found out. Errors are rendered by [`Protocol::refuse`].
+    fn serve<'a>(
+        &'a self,
+        request: Request<Body>,
+        repository: &'a OpenRepository,
+    ) -> BoxFuture<'a, Result<Response<Body>, Error>>;
+
+    /// An error as this format's clients read it. `accept` is the `Accept` header of the request.
+    fn refuse(&self, error: &Error, accept: Option<&HeaderValue>) -> Response<Body>;
+
+    /// What a user does to use a repository with the clients of this format.
+    fn connect(&self, endpoint: &Endpoint) -> Vec<Step>;
+}
+
+/// A repository as a client addresses it.
+#[derive(Debug, Clone)]
+pub struct Endpoint {
+    /// Its base address, ending in `/`: `https://host/d/my-domain-111122223333/maven/my-repo/`.
+    pub url: String,
+    /// The domain's name.
+    pub domain: String,
+    /// The account that owns the domain, 12 digits.
+    pub domain_owner: String,
+    /// The repository's name.
+    pub repository: String,
+}
+
+/// One step of connecting a client.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// What it is about, for a heading: `Maven: credentials`.
+    pub title: &'static str,
+    /// The file to put the text into; `None` when it is typed into a shell.
+    pub file: Option<&'static str>,
+    /// The text, ready to copy.
+    pub text: String,
+}

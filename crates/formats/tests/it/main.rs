@@ -1,0 +1,10 @@
+//! The protocols as clients speak them, over a real catalog and a registry on loopback.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod generic;
+mod maven;
+mod registry;
+mod snapshots;
+mod upstream;
+mod world;

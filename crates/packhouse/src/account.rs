@@ -1,0 +1,132 @@
+//! `packhouse account create`: another account beside the first.
+//!
+//! With `PostgreSQL` the database is written to directly. An `SQLite` file belongs to the server that runs; then the
+//! server is asked, in the name of its root.
+
+use std::fs;
+use std::io::Write as _;
+
+use anyhow::{Context as _, bail, ensure};
+use aws::sigv4::{Credentials, Signer, body_hash};
+use aws::{AccessKeyId, AccountId, Clock, SecretString};
+use bytes::Bytes;
+use http::Request;
+use http::header::{CONTENT_TYPE, HOST};
+use http_body_util::Full;
+use iam::NewAccount;
+
+use crate::client::ask;
+use crate::config::{Config, Flags, Origin, Sources};
+use crate::doors::own::{ACCOUNTS, Made, MakeAccount};
+use crate::files::{Files, Key, read_credentials, write_credentials};
+use crate::{logging, setup};
+
+pub(crate) fn create(flags: Flags) -> anyhow::Result<()> {
+    let sources = Sources::read(flags, crate::environment());
+    let config = sources.config()?;
+    ensure!(
+        sources.origin("account-id") == Origin::Flag("account-id"),
+        "say which account to make: --account-id ID"
+    );
+    logging::start(config.log, &config.log_level);
+    let files = Files::new(&config.data);
+    let account = config.account_id;
+    let admin_file = files.account_credentials(account.as_str());
+    let root_file = files.account_credentials(&format!("{account}-root"));
+    for path in [&admin_file, &root_file] {
+        ensure!(!path.exists(), "`{}` is there already", path.display());
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let made = runtime.block_on(make(&config))?;
+    for (path, key) in [(&root_file, &made.root), (&admin_file, &made.admin)] {
+        write_credentials(path, key)
+            .with_context(|| format!("cannot write `{}`", path.display()))?;
+    }
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "made account {account}")?;
+    writeln!(
+        out,
+        "the key of its user admin is in {}",
+        admin_file.display()
+    )?;
+    writeln!(out, "the key of its root is in {}", root_file.display())?;
+    writeln!(
+        out,
+        "hint: eval \"$(packhouse env --data {} --account-id {account})\"",
+        config.data.display()
+    )?;
+    Ok(())
+}
+
+struct Keys {
+    root: Key,
+    admin: Key,
+}
+
+async fn make(config: &Config) -> anyhow::Result<Keys> {
+    let account = config.account_id;
+    match setup::ground(config).await {
+        Ok(ground) => {
+            let NewAccount { root, admin, .. } = ground.iam.create_account(&account).await?;
+            Ok(Keys {
+                root: setup::key(&root),
+                admin: setup::key(&admin),
+            })
+        }
+        Err(error) if matches!(error.downcast_ref(), Some(store::Error::Locked { .. })) => {
+            ask_server(config, account).await
+        }
+        Err(error) => Err(error),
+    }
+}
+
+async fn ask_server(config: &Config, account: AccountId) -> anyhow::Result<Keys> {
+    let files = Files::new(&config.data);
+    let path = files.address();
+    let address =
+        fs::read_to_string(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
+    let address = address.trim();
+    let root = read_credentials(&files.root_credentials())?;
+    let body = serde_json::to_vec(&MakeAccount {
+        account_id: account,
+    })?;
+    let request = Request::post(ACCOUNTS)
+        .header(HOST, address)
+        .header(CONTENT_TYPE, "application/json");
+    let (mut parts, ()) = request.body(())?.into_parts();
+    let credentials = Credentials {
+        access_key_id: root.id.parse::<AccessKeyId>()?,
+        secret_access_key: root.secret,
+        session_token: None,
+    };
+    let signer = Signer {
+        credentials: &credentials,
+        region: &config.region,
+        service: "packhouse",
+    };
+    signer.sign(&mut parts, &body_hash(&body), Clock::system().now())?;
+    let response = ask(
+        address,
+        Request::from_parts(parts, Full::new(Bytes::from(body))),
+    )
+    .await?;
+    if !response.status().is_success() {
+        let said: serde_json::Value = serde_json::from_slice(response.body()).unwrap_or_default();
+        let message = said["message"].as_str().unwrap_or("no reason was given");
+        bail!("the server refused, {}: {message}", response.status());
+    }
+    // Not shown, should it fail: there are secrets in it.
+    let Ok(made) = serde_json::from_slice::<Made>(response.body()) else {
+        bail!("the answer of the server does not read");
+    };
+    let key = |key: crate::doors::own::MadeKey| Key {
+        id: key.access_key_id,
+        secret: SecretString::new(key.secret_access_key),
+    };
+    Ok(Keys {
+        root: key(made.root),
+        admin: key(made.admin),
+    })
+}

@@ -1,0 +1,102 @@
+//! The command line: what there is to type. Each command is a file.
+
+use std::path::PathBuf;
+
+use aws::AccountId;
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::Flags;
+
+/// A self-hosted package repository: a drop-in for AWS `CodeArtifact`.
+#[derive(Debug, Parser)]
+#[command(name = "packhouse", version, disable_help_subcommand = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the server
+    Serve(Flags),
+    /// Print the variables that point AWS clients at the server, for `eval "$(packhouse env)"`
+    Env(Env),
+    /// Show every setting and where its value comes from
+    Config(Show),
+    /// Addresses of public registries
+    #[command(subcommand)]
+    Upstreams(Upstreams),
+    /// Accounts beside the first
+    #[command(subcommand)]
+    Account(Account),
+    /// Ask a running server whether it is ready; ends with 0 if so
+    Healthcheck(Data),
+}
+
+/// Which server, by its data directory.
+#[derive(Debug, Args)]
+pub(crate) struct Data {
+    /// Data directory of the server
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "PACKHOUSE_DATA",
+        default_value = "./packhouse-data"
+    )]
+    pub(crate) data: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Env {
+    #[command(flatten)]
+    pub(crate) server: Data,
+    /// The root key instead of that of the user `admin`
+    #[arg(long, conflicts_with = "account_id")]
+    pub(crate) root: bool,
+    /// The key of another account's `admin`, made by `packhouse account create`
+    #[arg(long, value_name = "ID")]
+    pub(crate) account_id: Option<AccountId>,
+    /// One endpoint variable for each service, so that other AWS services keep their own
+    #[arg(long)]
+    pub(crate) services: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Show {
+    /// Print the reference page of all settings instead
+    #[arg(long)]
+    pub(crate) reference: bool,
+    #[command(flatten)]
+    pub(crate) flags: Flags,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Upstreams {
+    /// Ask the package managers of this machine where their public registries are
+    Detect(Detect),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Detect {
+    /// Write what was found into the data directory, where `packhouse serve` reads it
+    #[arg(long)]
+    pub(crate) write: bool,
+    #[command(flatten)]
+    pub(crate) server: Data,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Account {
+    /// Make the account of `--account-id`, with a root key and a user `admin`
+    Create(Flags),
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_holds_together() {
+        super::Cli::command().debug_assert();
+    }
+}

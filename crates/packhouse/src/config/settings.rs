@@ -1,0 +1,196 @@
+//! Every setting in one list: an entry gives the flag, the environment variable, the key in the file, the line that
+//! `packhouse config` prints and the row of the reference page.
+
+/// One setting of the server.
+#[derive(Debug)]
+pub(crate) struct Setting {
+    /// The flag without its dashes: `public-url`.
+    pub(crate) name: &'static str,
+    /// What stands for its value in help texts; empty for a switch.
+    pub(crate) value: &'static str,
+    /// The value when nobody sets it, as text; empty when there is none.
+    pub(crate) default: &'static str,
+    /// How it may be given.
+    pub(crate) form: Form,
+    /// What it does, in a sentence or two.
+    pub(crate) about: &'static str,
+}
+
+/// How a setting may be given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// Once.
+    Text,
+    /// Once, on or off; as a flag it takes no value.
+    Switch,
+    /// Several times as a flag; separated by commas in the environment; an array in the file.
+    List,
+    /// `NAME=URL`, several times as a flag; one variable each in the environment; a table in the file.
+    Upstreams,
+    /// Once, never as a flag (other users of the machine can read those), and never printed.
+    Secret,
+}
+
+impl Setting {
+    /// The environment variable: `PACKHOUSE_PUBLIC_URL`. For upstreams it is a prefix.
+    pub(crate) fn variable(&self) -> String {
+        let upper = self.name.replace('-', "_").to_ascii_uppercase();
+        format!("PACKHOUSE_{upper}")
+    }
+
+    /// Where it stands in the file: `blobs.endpoint` is the key `endpoint` of the table `[blobs]`.
+    pub(crate) fn key(&self) -> String {
+        for table in ["blobs", "limit", "auth"] {
+            if self.name == table {
+                return format!("{table}.location");
+            }
+            if let Some(key) = self
+                .name
+                .strip_prefix(table)
+                .and_then(|rest| rest.strip_prefix('-'))
+            {
+                return format!("{table}.{key}");
+            }
+        }
+        match self.form {
+            Form::Upstreams => "upstreams".to_owned(),
+            _ => self.name.to_owned(),
+        }
+    }
+
+    /// Finds a setting by its name.
+    pub(crate) fn named(name: &str) -> &'static Setting {
+        SETTINGS
+            .iter()
+            .find(|setting| setting.name == name)
+            .expect("names are written in this crate only, and a test reads every one")
+    }
+}
+
+const fn setting(
+    name: &'static str,
+    value: &'static str,
+    default: &'static str,
+    form: Form,
+    about: &'static str,
+) -> Setting {
+    Setting {
+        name,
+        value,
+        default,
+        form,
+        about,
+    }
+}
+
+use Form::{List, Secret, Switch, Text, Upstreams};
+
+/// The settings, in the order in which they are shown.
+#[rustfmt::skip]
+pub(crate) const SETTINGS: &[Setting] = &[
+    setting("data", "DIR", "./packhouse-data", Text,
+        "Directory of everything that is kept here: database, blobs, master key, first credentials. Made if it is not there."),
+    setting("config", "FILE", "", Text,
+        "Configuration file (TOML). Without it `packhouse.toml` in the data directory is read, if there is one."),
+    setting("listen", "ADDRESS:PORT", "127.0.0.1:7070", Text,
+        "Where to listen. Port 0 takes a free one. Anything but loopback needs a certificate or `insecure-http`."),
+    setting("public-url", "URL", "", Text,
+        "The address under which clients reach this server, as it shall stand in repository endpoints. Without it the `Host` of each request decides."),
+    setting("insecure-http", "", "false", Switch,
+        "Allows plain HTTP beyond loopback: for a server behind a proxy that speaks TLS, or in a network you trust."),
+    setting("trusted-proxy", "CIDR", "", List,
+        "Networks of the proxies whose `X-Forwarded-For`, `-Proto` and `-Host` are believed."),
+    setting("account-id", "ID", "111122223333", Text,
+        "The account of the root key and of the user `admin`, twelve digits. Looked at by the first start only."),
+    setting("region", "REGION", "us-east-1", Text,
+        "The region in ARNs and in signatures."),
+    setting("database", "URL", "", Text,
+        "`sqlite:PATH` or `postgres://…`. Without it `packhouse.db` in the data directory."),
+    setting("blobs", "URL", "", Text,
+        "Where the bytes of packages are kept: `file:PATH` or `s3://BUCKET/PREFIX`. Without it `blobs` in the data directory."),
+    setting("blobs-endpoint", "URL", "", Text,
+        "Address of the bucket's server. Without it `AWS_ENDPOINT_URL_S3`, else the region's own. `AWS_ENDPOINT_URL` is not looked at: users of this server have it pointing at this server."),
+    setting("blobs-region", "REGION", "", Text,
+        "Region of the bucket. Without it the ordinary AWS sources are asked."),
+    setting("blobs-path-style", "BOOL", "true", Text,
+        "Whether the bucket's name stands in the path (`true`) or in the host name (`false`)."),
+    setting("blobs-access-key-id", "KEY", "", Text,
+        "Access key of the bucket. Without it the ordinary AWS credential sources are asked."),
+    setting("blobs-secret-access-key", "SECRET", "", Secret,
+        "Secret of that access key."),
+    setting("blobs-memory-bytes", "BYTES", "67108864", Text,
+        "How much memory may hold the bytes of small assets."),
+    setting("upstream", "public:NAME=URL", "", Upstreams,
+        "Address of the public registry behind an external connection. `packhouse upstreams detect --write` finds those that this machine's own clients use."),
+    setting("complete-versions", "BOOL", "true", Text,
+        "Whether the further files of a version that was taken from a public registry (sources, documentation) are fetched in the background, or only when somebody asks for them."),
+    setting("master-key-file", "FILE", "", Text,
+        "The key that seals all stored secrets. Without it `master.key` in the data directory, made by the first start. Keep it apart from backups of the database."),
+    setting("auth-strict-root", "", "false", Switch,
+        "Refuses authorization tokens to the root key, as AWS does."),
+    setting("log", "FORM", "text", Text,
+        "Form of the log on standard error: `text` or `json`."),
+    setting("log-level", "FILTER", "info", Text,
+        "What is logged: `error`, `warn`, `info`, `debug`, `trace`, or a filter like `info,catalog=debug`."),
+    setting("drain-seconds", "SECONDS", "30", Text,
+        "After a request to stop: how long a running transfer may go without a byte before it is cut off."),
+    setting("limit-connections", "COUNT", "8192", Text,
+        "Connections served at once; more wait to be accepted."),
+    setting("limit-asset-size-bytes", "BYTES", "5368709120", Text,
+        "Size of an asset, at most."),
+    setting("limit-assets-per-version", "COUNT", "350", Text,
+        "Assets of a package version, at most."),
+    setting("limit-domains-per-account", "COUNT", "10", Text,
+        "Domains of an account, at most."),
+    setting("limit-repositories-per-domain", "COUNT", "1000", Text,
+        "Repositories of a domain, at most."),
+];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn names_variables_and_keys_are_unique_and_well_formed() {
+        let names: BTreeSet<_> = SETTINGS.iter().map(|setting| setting.name).collect();
+        let keys: BTreeSet<_> = SETTINGS.iter().map(Setting::key).collect();
+        assert_eq!(names.len(), SETTINGS.len());
+        assert_eq!(keys.len(), SETTINGS.len());
+        for setting in SETTINGS {
+            assert_eq!(
+                setting.value.is_empty(),
+                setting.form == Switch,
+                "{}",
+                setting.name
+            );
+            assert!(setting.about.ends_with('.'), "{}", setting.name);
+        }
+    }
+
+    #[test]
+    fn the_blobs_settings_stand_in_a_table() {
+        for (name, variable, key) in [
+            ("blobs", "PACKHOUSE_BLOBS", "blobs.location"),
+            (
+                "blobs-endpoint",
+                "PACKHOUSE_BLOBS_ENDPOINT",
+                "blobs.endpoint",
+            ),
+            (
+                "limit-connections",
+                "PACKHOUSE_LIMIT_CONNECTIONS",
+                "limit.connections",
+            ),
+            ("upstream", "PACKHOUSE_UPSTREAM", "upstreams"),
+            ("public-url", "PACKHOUSE_PUBLIC_URL", "public-url"),
+        ] {
+            let setting = Setting::named(name);
+            assert_eq!(
+                (setting.variable().as_str(), setting.key().as_str()),
+                (variable, key)
+            );
+        }
+    }
+}

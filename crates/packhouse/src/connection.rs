@@ -1,0 +1,235 @@
+//! The port: accepts connections, serves each, and ends them gently.
+//!
+//! A connection is watched by its bytes: one on which nothing moves any more is cut off, sooner when the process is
+//! asked to end. What a client is owed while bytes move is never cut short.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use tokio::time::{Instant, sleep, sleep_until};
+use tokio_util::task::TaskTracker;
+
+use crate::house::SharedHouse;
+use crate::http::answer;
+
+/// For the head of a request, and between two requests.
+const HEAD: Duration = Duration::from_secs(75);
+/// Of a request's head. Tokens and cookies fit many times over.
+const HEAD_BYTES: usize = 64 << 10;
+/// Without a byte in either direction. Longer than a registry is given for a whole asset (10 min), on which a client
+/// may be waiting silently.
+const SILENCE: Duration = Duration::from_mins(11);
+
+/// What the process is told about ending.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Go on.
+    Running,
+    /// Accept nothing more, finish what runs.
+    Ending,
+}
+
+/// Accepts until the phase changes, then waits until every connection has ended.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    house: SharedHouse,
+    connections: usize,
+    drain: Duration,
+    mut phase: watch::Receiver<Phase>,
+) {
+    let places = Arc::new(Semaphore::new(connections));
+    let tracker = TaskTracker::new();
+    loop {
+        let place = tokio::select! {
+            place = Arc::clone(&places).acquire_owned() => place.expect("the semaphore is never closed"),
+            _ = phase.wait_for(|phase| *phase == Phase::Ending) => break,
+        };
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = phase.wait_for(|phase| *phase == Phase::Ending) => break,
+        };
+        match accepted {
+            Ok((stream, address)) => {
+                let served = one(stream, address, house.clone(), drain, phase.clone());
+                tracker.spawn(async move {
+                    served.await;
+                    drop(place);
+                });
+            }
+            Err(error) if is_of_one_connection(&error) => {}
+            Err(error) => {
+                // Out of file descriptors, most likely; it passes when connections end.
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "cannot accept a connection"
+                );
+                sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+    drop(listener);
+    tracker.close();
+    tracker.wait().await;
+}
+
+/// The client went away before it was accepted.
+fn is_of_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(
+        error.kind(),
+        ConnectionAborted | ConnectionRefused | ConnectionReset
+    )
+}
+
+async fn one(
+    stream: TcpStream,
+    address: SocketAddr,
+    house: SharedHouse,
+    drain: Duration,
+    mut phase: watch::Receiver<Phase>,
+) {
+    // Small answers leave at once. A connection on which that cannot be set is as good as gone.
+    if stream.set_nodelay(true).is_err() {
+        return;
+    }
+    let open = Open::new(&house);
+    let moved = Arc::new(Moved::new());
+    let watched = Watched {
+        stream,
+        moved: Arc::clone(&moved),
+    };
+    let service = service_fn(|request| answer(Arc::clone(&house), address, request));
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD)
+        .max_buf_size(HEAD_BYTES)
+        .serve_connection(TokioIo::new(watched), service);
+    let mut connection = pin!(connection);
+    let mut silence = SILENCE;
+    let mut is_ending = false;
+    loop {
+        tokio::select! {
+            ended = connection.as_mut() => {
+                if let Err(error) = ended {
+                    tracing::debug!(peer = %address, error = &error as &dyn std::error::Error, "connection ended");
+                }
+                break;
+            }
+            _ = phase.wait_for(|phase| *phase == Phase::Ending), if !is_ending => {
+                is_ending = true;
+                silence = drain;
+                connection.as_mut().graceful_shutdown();
+            }
+            () = sleep_until(moved.last() + silence) => {
+                if moved.last() + silence <= Instant::now() {
+                    tracing::info!(peer = %address, "connection cut off: nothing moved for {} s", silence.as_secs());
+                    break;
+                }
+            }
+        }
+    }
+    drop(open);
+}
+
+/// Counts a connection while it is open.
+struct Open<'a>(&'a SharedHouse);
+
+impl<'a> Open<'a> {
+    fn new(house: &'a SharedHouse) -> Self {
+        house.metrics.connections.fetch_add(1, Ordering::Relaxed);
+        Self(house)
+    }
+}
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        self.0.metrics.connections.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// When bytes last moved, in milliseconds since the connection began.
+struct Moved {
+    began: Instant,
+    last: AtomicU64,
+}
+
+impl Moved {
+    fn new() -> Self {
+        Self {
+            began: Instant::now(),
+            last: AtomicU64::new(0),
+        }
+    }
+
+    fn now(&self) {
+        let millis = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.last.store(millis, Ordering::Relaxed);
+    }
+
+    fn last(&self) -> Instant {
+        self.began + Duration::from_millis(self.last.load(Ordering::Relaxed))
+    }
+}
+
+/// A stream that notes when bytes move.
+struct Watched {
+    stream: TcpStream,
+    moved: Arc<Moved>,
+}
+
+impl AsyncRead for Watched {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let read = ready!(Pin::new(&mut self.stream).poll_read(cx, buffer));
+        self.moved.now();
+        Poll::Ready(read)
+    }
+}
+
+impl AsyncWrite for Watched {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let written = ready!(Pin::new(&mut self.stream).poll_write(cx, bytes));
+        self.moved.now();
+        Poll::Ready(written)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = ready!(Pin::new(&mut self.stream).poll_write_vectored(cx, slices));
+        self.moved.now();
+        Poll::Ready(written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}

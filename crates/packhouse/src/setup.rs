@@ -1,0 +1,162 @@
+//! What there is before the port opens: directory, master key, database, blobs, identities; on the first start, keys.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use anyhow::Context as _;
+use aws::page::Sealer;
+use aws::sigv4::Credentials;
+use aws::{Clock, Secret};
+use catalog::{Catalog, Format, Formats, Parts, RemoteSettings};
+use formats::Protocol;
+use iam::{Iam, MasterKey, MasterKeyError, NewAccount, Settings};
+use store::{BlobStore, Database};
+
+use crate::config::Config;
+use crate::files::{Files, Key, write_credentials};
+use crate::house::House;
+use crate::metrics::Metrics;
+
+/// Database and identities: what a command needs that has nothing to do with packages.
+pub(crate) struct Ground {
+    pub(crate) database: Database,
+    pub(crate) iam: Iam,
+    pub(crate) clock: Clock,
+}
+
+/// Opens the database, then what is sealed in it.
+pub(crate) async fn ground(config: &Config) -> anyhow::Result<Ground> {
+    let data = config.data.display();
+    Files::new(&config.data)
+        .make_directory()
+        .with_context(|| format!("cannot make the data directory `{data}`"))?;
+    // The database first: it tells two processes on one directory apart, and only one of them may make a key.
+    let database = Database::open(&config.database)
+        .await
+        .with_context(|| format!("database `{}`", config.database))?;
+    let master = master_key(config)?;
+    let clock = Clock::system();
+    let settings = Settings {
+        strict_root: config.strict_root,
+        ..Settings::new(config.region.clone(), clock.clone())
+    };
+    let iam = Iam::open(database.clone(), master, settings)
+        .await
+        .context("cannot open the identities")?;
+    Ok(Ground {
+        database,
+        iam,
+        clock,
+    })
+}
+
+/// The master key; made when its file is not there.
+fn master_key(config: &Config) -> anyhow::Result<MasterKey> {
+    let path = &config.master_key_file;
+    match MasterKey::from_file(path) {
+        Err(MasterKeyError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+            let key = MasterKey::create(path)?;
+            tracing::warn!(
+                "made the master key `{}`: a backup of the database without it is useless, one with it is sensitive",
+                path.display()
+            );
+            Ok(key)
+        }
+        read => Ok(read?),
+    }
+}
+
+/// Makes the account of the configuration, if it is not there, and writes its keys into files.
+pub(crate) async fn first_start(config: &Config, iam: &Iam) -> anyhow::Result<()> {
+    let files = Files::new(&config.data);
+    let Some(NewAccount {
+        account,
+        root,
+        admin,
+    }) = iam.first_start(&config.account_id).await?
+    else {
+        return Ok(());
+    };
+    let (root_file, admin_file) = if files.root_credentials().exists() {
+        // The directory was there before this database: the old files are somebody's, and are kept.
+        (
+            files.account_credentials(&format!("{account}-root")),
+            files.account_credentials(account.as_str()),
+        )
+    } else {
+        (files.root_credentials(), files.admin_credentials())
+    };
+    for (path, credentials) in [(&root_file, &root), (&admin_file, &admin)] {
+        write_credentials(path, &key(credentials))
+            .with_context(|| format!("cannot write `{}`", path.display()))?;
+    }
+    tracing::info!(
+        "made account {account}: the root key is in `{}`, that of its user admin in `{}`; `packhouse env` prints the latter",
+        root_file.display(),
+        admin_file.display()
+    );
+    Ok(())
+}
+
+pub(crate) fn key(credentials: &Credentials) -> Key {
+    Key {
+        id: credentials.access_key_id.to_string(),
+        secret: credentials.secret_access_key.clone(),
+    }
+}
+
+/// Everything that answers requests.
+pub(crate) async fn house(config: &Config, ground: Ground) -> anyhow::Result<Arc<House>> {
+    let Ground {
+        database,
+        iam,
+        clock,
+    } = ground;
+    let spool = config.data.join("spool");
+    let blobs = BlobStore::open(&config.blobs, &config.blob_settings, &spool)
+        .await
+        .with_context(|| format!("blobs `{}`", config.blobs))?;
+    let parts = Parts {
+        database: database.clone(),
+        blobs,
+        iam: iam.clone(),
+        formats: every_format(),
+        remotes: RemoteSettings {
+            addresses: config.upstreams.clone(),
+            ..RemoteSettings::default()
+        },
+        completes_versions: config.complete_versions,
+        limits: config.limits.of_catalog(),
+    };
+    let catalog = Catalog::start(parts)
+        .await
+        .context("cannot open the catalog")?;
+    let protocols: Vec<_> = formats::ALL
+        .iter()
+        .map(|protocol| (protocol.name(), *protocol))
+        .collect();
+    Ok(Arc::new(House {
+        sealer: Sealer::new(&Secret::new(*iam.sealer_key("page tokens"))),
+        metrics: Metrics::new(protocols.iter().map(|(name, _)| name.as_str())),
+        protocols,
+        database,
+        iam,
+        catalog,
+        clock,
+        account: config.account_id,
+        region: config.region.clone(),
+        public_url: config.public_url.clone(),
+        trusted_proxies: config.trusted_proxies.clone(),
+        is_ending: AtomicBool::new(false),
+    }))
+}
+
+/// The formats' list, as the catalog takes it: once for the life of the process.
+fn every_format() -> Formats {
+    let list: Vec<&'static dyn Format> = formats::ALL
+        .iter()
+        .map(|protocol: &&'static dyn Protocol| *protocol as _)
+        .collect();
+    Formats::new(list.leak())
+}
