@@ -8,6 +8,7 @@
 mod house;
 
 mod accounts;
+mod calls;
 mod cases;
 mod decisions;
 mod policy;
@@ -18,3 +19,4 @@ mod signatures;
 mod tokens;
 mod validation;
 mod vectors;
+mod wire;
