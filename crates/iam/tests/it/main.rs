@@ -8,9 +8,11 @@
 mod house;
 
 mod accounts;
+mod assuming;
 mod calls;
 mod cases;
 mod decisions;
+mod escalation;
 mod policy;
 mod policy_laws;
 mod refusals;
