@@ -153,11 +153,6 @@ impl World {
         }
     }
 
-    pub(crate) fn repository_at(&self, name: &str) -> RepositoryAt {
-        RepositoryAt {
-            domain: domain_at(),
-            name: name.parse().unwrap(),
-        }
     }
 
     /// The domain `toys`.
@@ -196,7 +191,7 @@ impl World {
             .repository(
                 &self.admin,
                 catalog::Action::AssociateExternalConnection,
-                &self.repository_at(name),
+                &repository_at(name),
             )
             .await
             .unwrap();
@@ -206,7 +201,7 @@ impl World {
     pub(crate) async fn open(&self, repository: &str) -> OpenRepository {
         let format = "toy".parse().unwrap();
         self.catalog
-            .open(&self.admin, &self.repository_at(repository), &format)
+            .open(&self.admin, &repository_at(repository), &format)
             .await
             .unwrap()
     }
@@ -276,6 +271,11 @@ impl World {
                 .collect()
         })
     }
+}
+
+/// A repository of that domain.
+pub(crate) fn repository_at(name: &str) -> RepositoryAt {
+    RepositoryAt { domain: domain_at(), name: name.parse().unwrap() }
 }
 
 /// The domain of each test.
