@@ -35,6 +35,13 @@ pub(crate) struct House {
     pub(crate) is_ending: AtomicBool,
 }
 
+/// The other end of a connection.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct From {
+    pub(crate) address: SocketAddr,
+    pub(crate) is_tls: bool,
+}
+
 /// Where a request comes from, through whatever stands in front.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Peer {
@@ -54,13 +61,13 @@ impl House {
 
     /// Who is at the other end. Forwarding headers count only when a proxy of ours has sent them: anybody else could
     /// write there what they like.
-    pub(crate) fn peer(&self, address: SocketAddr, headers: &HeaderMap) -> Peer {
-        let ip = address.ip().to_canonical();
+    pub(crate) fn peer(&self, from: From, headers: &HeaderMap) -> Peer {
+        let ip = from.address.ip().to_canonical();
         if !self.is_trusted(ip) {
             return Peer {
                 source: Source {
                     ip: Some(ip),
-                    secure_transport: false,
+                    secure_transport: from.is_tls,
                 },
                 is_proxied: false,
             };
@@ -68,8 +75,11 @@ impl House {
         Peer {
             source: Source {
                 ip: Some(self.forwarded_for(headers).unwrap_or(ip)),
-                secure_transport: text(headers, &X_FORWARDED_PROTO)
-                    .is_some_and(|scheme| scheme.eq_ignore_ascii_case("https")),
+                // As the client has it, not the proxy.
+                secure_transport: match text(headers, &X_FORWARDED_PROTO) {
+                    Some(scheme) => scheme.eq_ignore_ascii_case("https"),
+                    None => from.is_tls,
+                },
             },
             is_proxied: true,
         }

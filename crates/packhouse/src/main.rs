@@ -22,6 +22,7 @@ mod record;
 mod serve;
 mod setup;
 mod show;
+mod tls;
 mod upstreams;
 
 use std::io::Write as _;
