@@ -21,8 +21,9 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::task::TaskTracker;
 
-use crate::house::{From, SharedHouse};
+use crate::house::SharedHouse;
 use crate::http::answer;
+use crate::peer::From;
 use crate::tls::Tls;
 
 /// For the head of a request, and between two requests.

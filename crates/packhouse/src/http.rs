@@ -15,7 +15,8 @@ use tracing::Instrument as _;
 
 use crate::body::{Arriving, Leaving};
 use crate::doors::{control, health, own, packages};
-use crate::house::{From, SharedHouse};
+use crate::house::SharedHouse;
+use crate::peer::From;
 use crate::record::Record;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -65,7 +66,7 @@ pub(crate) async fn answer(
 ) -> Result<Response<Leaving>, Infallible> {
     let (parts, incoming) = request.into_parts();
     let mut record = Record::new(&house, &parts.method, parts.uri.path());
-    let peer = house.peer(from, &parts.headers);
+    let peer = house.proxies.peer(from, &parts.headers);
     let body = Arriving::new(incoming, parts.headers.contains_key(EXPECT));
     let door = Door::of(&parts.method, parts.uri.path(), parts.uri.query());
     let is_head = parts.method == Method::HEAD;

@@ -18,6 +18,7 @@ mod http;
 mod jobs;
 mod logging;
 mod metrics;
+mod peer;
 mod record;
 mod serve;
 mod setup;
