@@ -18,10 +18,12 @@ mod http;
 mod jobs;
 mod logging;
 mod metrics;
+mod peer;
 mod record;
 mod serve;
 mod setup;
 mod show;
+mod tls;
 mod upstreams;
 
 use std::io::Write as _;

@@ -2,7 +2,7 @@
 
 use catalog::{Action, Error, Kind, NewRepository, PackageFilter, RepositoryChange};
 
-use crate::world::{domain_at, over_each, repository_at};
+use crate::world::{domain_at, over_each};
 
 #[test]
 fn a_domain_is_created_once_and_deleted_only_when_empty() {
@@ -40,14 +40,14 @@ fn a_domain_is_created_once_and_deleted_only_when_empty() {
 
         world
             .catalog
-            .delete_repository(&world.admin, &repository_at("r1"))
+            .delete_repository(&world.admin, &world.repository_at("r1"))
             .await
             .unwrap()
             .unwrap();
         assert!(
             world
                 .catalog
-                .delete_repository(&world.admin, &repository_at("r1"))
+                .delete_repository(&world.admin, &world.repository_at("r1"))
                 .await
                 .unwrap()
                 .is_none()
@@ -168,7 +168,7 @@ fn upstreams_keep_their_order_and_exclude_a_connection() {
         world.repository("a1", &[]).await;
         world.connected("store").await;
         world.repository("top", &["store", "a1"]).await;
-        let top = repository_at("top");
+        let top = world.repository_at("top");
         let permit = world
             .catalog
             .repository(&world.admin, Action::UpdateRepository, &top)
@@ -204,7 +204,7 @@ fn upstreams_keep_their_order_and_exclude_a_connection() {
             Err(Error::Invalid(_))
         ));
 
-        let store = repository_at("store");
+        let store = world.repository_at("store");
         let store = world
             .catalog
             .repository(&world.admin, Action::UpdateRepository, &store)
@@ -244,7 +244,7 @@ fn who_may_not_is_told_so_whether_or_not_it_exists() {
         let world = world.with_domain().await;
         world.repository("r1", &[]).await;
         for name in ["r1", "r2"] {
-            let at = repository_at(name);
+            let at = world.repository_at(name);
             let refused = world
                 .catalog
                 .repository(&world.nobody, Action::DescribeRepository, &at)
@@ -278,7 +278,7 @@ fn who_may_not_is_told_so_whether_or_not_it_exists() {
             .create_repository(&world.nobody, &domain_at(), new)
             .await;
         assert!(matches!(refused, Err(Error::Denied(_))));
-        let at = repository_at("r1");
+        let at = world.repository_at("r1");
         let refused = world
             .catalog
             .open(&world.nobody, &at, &"toy".parse().unwrap())
@@ -306,7 +306,7 @@ fn packages_are_listed_by_filter_and_page() {
                 .await
                 .unwrap();
         }
-        let at = repository_at("r1");
+        let at = world.repository_at("r1");
         let permit = world
             .catalog
             .repository(&world.admin, Action::ListPackages, &at)

@@ -8,7 +8,7 @@ use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
 
 use crate::toy::package;
-use crate::world::{World, over_each, repository_at};
+use crate::world::{World, over_each};
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -105,7 +105,7 @@ fn folding_the_changes_up_to_any_time_gives_what_was_there_then() {
                 .new_tree(&mut runner)
                 .unwrap()
                 .current();
-            let at = repository_at(&repository);
+            let at = world.repository_at(&repository);
             let permit = world
                 .catalog
                 .package(&world.admin, Action::DescribePackage, &at, &package("ball"))

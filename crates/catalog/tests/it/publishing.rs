@@ -4,7 +4,7 @@ use catalog::{Action, Error, Kind, Promise, Purpose, Settle, Then, VersionFilter
 use store::sha256_hex;
 
 use crate::toy::{asset, package, version};
-use crate::world::{bytes_of, over_each, repository_at, stream};
+use crate::world::{bytes_of, over_each, stream};
 
 #[test]
 fn what_was_published_is_read_back_with_its_digests() {
@@ -94,7 +94,7 @@ fn a_broken_promise_keeps_nothing() {
             .package(
                 &world.admin,
                 Action::DescribePackage,
-                &repository_at("r1"),
+                &world.repository_at("r1"),
                 &package("ball"),
             )
             .await
@@ -267,7 +267,7 @@ fn the_api_reads_descriptions_assets_and_pages_of_versions() {
             .package(
                 &world.admin,
                 Action::ListPackageVersions,
-                &repository_at("r1"),
+                &world.repository_at("r1"),
                 &package("ball"),
             )
             .await

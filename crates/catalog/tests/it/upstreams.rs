@@ -2,7 +2,7 @@
 
 use catalog::{Error, Then};
 
-use crate::world::{over_each, repository_at};
+use crate::world::over_each;
 
 #[test]
 fn repositories_are_asked_depth_first_and_the_first_that_has_it_wins() {
@@ -28,7 +28,7 @@ fn repositories_are_asked_depth_first_and_the_first_that_has_it_wins() {
         }
         world
             .catalog
-            .delete_repository(&world.admin, &repository_at("e1"))
+            .delete_repository(&world.admin, &world.repository_at("e1"))
             .await
             .unwrap();
         assert_eq!(world.read("my", "ball", "1", "f").await.unwrap(), b"e1");
@@ -41,7 +41,7 @@ fn a_circle_of_upstreams_ends() {
         let world = world.with_domain().await;
         world.repository("a1", &[]).await;
         world.repository("b1", &["a1"]).await;
-        let at = repository_at("a1");
+        let at = world.repository_at("a1");
         let permit = world
             .catalog
             .repository(&world.admin, catalog::Action::UpdateRepository, &at)

@@ -8,10 +8,10 @@ use catalog::{
 };
 
 use crate::toy::package;
-use crate::world::{World, over_each, repository_at};
+use crate::world::{World, over_each};
 
 async fn permit(world: &World, repository: &str, action: Action) -> Permit<PackageAt> {
-    let at = repository_at(repository);
+    let at = world.repository_at(repository);
     world
         .catalog
         .package(&world.admin, action, &at, &package("ball"))
@@ -192,8 +192,8 @@ fn copies_share_bytes_and_ignore_origin_controls() {
             .await
             .unwrap();
         let copying = |versions: &[&str], overwrite, upstream| Copying {
-            source: repository_at("from"),
-            destination: repository_at("to"),
+            source: world.repository_at("from"),
+            destination: world.repository_at("to"),
             package: package("ball"),
             versions: versions.iter().map(|text| text.parse().unwrap()).collect(),
             revisions: BTreeMap::new(),

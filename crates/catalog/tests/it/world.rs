@@ -153,6 +153,12 @@ impl World {
         }
     }
 
+    #[allow(clippy::unused_self, reason = "reads as the other things of this world")]
+    pub(crate) fn repository_at(&self, name: &str) -> RepositoryAt {
+        RepositoryAt {
+            domain: domain_at(),
+            name: name.parse().unwrap(),
+        }
     }
 
     /// The domain `toys`.
@@ -191,7 +197,7 @@ impl World {
             .repository(
                 &self.admin,
                 catalog::Action::AssociateExternalConnection,
-                &repository_at(name),
+                &self.repository_at(name),
             )
             .await
             .unwrap();
@@ -201,7 +207,7 @@ impl World {
     pub(crate) async fn open(&self, repository: &str) -> OpenRepository {
         let format = "toy".parse().unwrap();
         self.catalog
-            .open(&self.admin, &repository_at(repository), &format)
+            .open(&self.admin, &self.repository_at(repository), &format)
             .await
             .unwrap()
     }
@@ -271,11 +277,6 @@ impl World {
                 .collect()
         })
     }
-}
-
-/// A repository of that domain.
-pub(crate) fn repository_at(name: &str) -> RepositoryAt {
-    RepositoryAt { domain: domain_at(), name: name.parse().unwrap() }
 }
 
 /// The domain of each test.
