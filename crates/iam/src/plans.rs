@@ -6,13 +6,13 @@ use aws::Clock;
 use store::{Database, Value};
 
 use crate::{Iam, MasterKey, Settings};
-use crate::{access_keys, policies, roles, sessions, users, vault};
+use crate::{access_keys, policies, roles, sessions, tags, users, vault};
 
 const STATEMENTS: &[(&str, &str)] = &[
     ("access_keys::BY_ID", access_keys::BY_ID),
     ("policies::OF_HOLDER", policies::OF_HOLDER),
     ("policies::MANAGED", policies::MANAGED),
-    ("policies::TAGS", policies::TAGS),
+    ("tags::TAGS", tags::TAGS),
     ("roles::BY_ID", roles::BY_ID),
     ("sessions::BY_ID", sessions::BY_ID),
     ("sessions::KEEP_UNTIL", sessions::KEEP_UNTIL),
