@@ -29,6 +29,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "iam-operations",
         sql: include_str!("../migrations/0002_iam_operations.sql"),
     },
+    Migration {
+        number: 10,
+        name: "machines",
+        sql: include_str!("../migrations/0010_machines.sql"),
+    },
 ];
 
 /// What the key is for that seals the markers of lists.
