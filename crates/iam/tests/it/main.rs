@@ -8,13 +8,19 @@
 mod house;
 
 mod accounts;
+mod assuming;
+mod calls;
 mod cases;
 mod decisions;
+mod escalation;
 mod policy;
 mod policy_laws;
+mod refusals;
 mod secrets;
 mod sessions;
 mod signatures;
+mod stored;
 mod tokens;
 mod validation;
 mod vectors;
+mod wire;
