@@ -326,7 +326,7 @@ impl Iam {
         ];
         let set = self
             .database()
-            .write(move |tx| Ok::<_, store::Error>(tx.execute(SET_CODE, &values)?));
+            .write(move |tx| tx.execute(SET_CODE, &values));
         match set.await? {
             0 => Err(Error::not_found(Noun::Machine, machine.id.as_str())),
             _ => Ok(code),

@@ -168,7 +168,7 @@ impl Refresher {
             return;
         };
         match &held {
-            Held::Nothing { why } => tracing::debug!("{why}"),
+            Held::Nothing { why } => tracing::info!("{why}"),
             Held::Refused { role, refusal, .. } => {
                 tracing::warn!(role = role.role_name, "{}", refusal.message);
             }
@@ -186,18 +186,25 @@ impl Refresher {
     fn heard(&mut self, told: Result<Told, AskError>) -> Option<Told> {
         match told {
             Ok(told) => {
+                if self.failures > 0 {
+                    tracing::info!("the server answers again");
+                }
                 self.failures = 0;
                 Some(told)
             }
             Err(error @ AskError::Unreachable { .. }) => {
+                if self.failures == 0 {
+                    tracing::warn!(error = &error as &dyn std::error::Error, "no answer");
+                }
                 self.failures = self.failures.saturating_add(1);
-                tracing::warn!(error = &error as &dyn std::error::Error, "no answer");
                 self.warn_of_the_end();
                 None
             }
             Err(error @ AskError::Refused { .. }) => {
+                if self.failures == 0 {
+                    tracing::error!("{error}");
+                }
                 self.failures = self.failures.saturating_add(1);
-                tracing::error!("{error}");
                 self.holder.set(Held::Nothing { why: NOT_KNOWN });
                 None
             }

@@ -87,7 +87,7 @@ async fn serve(arguments: Run) -> anyhow::Result<()> {
             .first()
             .map(ToString::to_string)
             .unwrap_or_default(),
-        token_file.display()
+        token_file.canonicalize()?.display()
     );
     let answers = Arc::new(Answers::new(facts, holder.clone(), clock.clone()));
     let allowed = Allowed::new(arguments.allow_uid);
