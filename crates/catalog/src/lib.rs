@@ -25,6 +25,7 @@ mod origin;
 mod package;
 mod page;
 mod permit;
+mod policy;
 mod publish;
 mod record;
 mod remote;
@@ -68,6 +69,7 @@ pub use package::{
 };
 pub use page::Page;
 pub use permit::Permit;
+pub use policy::StoredPolicy;
 pub use publish::{Promise, Publication, Published, Then};
 pub use remote::{
     Asking, Document, Remote, RemoteAsset, RemoteBody, RemoteError, RemoteListing, RemoteSettings,
@@ -75,6 +77,7 @@ pub use remote::{
 };
 pub use repository::{NewRepository, PackageFilter, Repository, RepositoryAt, RepositoryChange};
 pub use sweep::Swept;
+pub use tags::TaggedAt;
 pub use versions::{FailureCode, Outcomes, Selection};
 
 /// The catalog: everything above databases and bytes, below HTTP. Cheap to clone.
