@@ -270,8 +270,8 @@ impl<'a> Ec2Call<'a> {
         }
     }
 
-    fn answer(&self, members: impl FnOnce(&mut Xml)) -> Answered {
-        Ok(ec2_response(self.operation, self.request_id, members))
+    fn answer(&self, members: impl FnOnce(&mut Xml)) -> Response<Bytes> {
+        ec2_response(self.operation, self.request_id, members)
     }
 }
 
@@ -350,11 +350,11 @@ async fn associate(call: Ec2Call<'_>) -> Answered {
         ),
         error => error.into(),
     })?;
-    call.answer(|xml| {
+    Ok(call.answer(|xml| {
         xml.element("iamInstanceProfileAssociation", |xml| {
             write_association(xml, &machine.id, &association, "associated");
         });
-    })
+    }))
 }
 
 async fn replace(call: Ec2Call<'_>) -> Answered {
@@ -371,11 +371,11 @@ async fn replace(call: Ec2Call<'_>) -> Answered {
     let profile = call.passed(named, profile, &arn).await?;
     let replaced = call.iam.replace_profile(&machine, &old, &profile).await;
     let association = replaced.map_err(|error| gone(error, id))?;
-    call.answer(|xml| {
+    Ok(call.answer(|xml| {
         xml.element("iamInstanceProfileAssociation", |xml| {
             write_association(xml, &machine.id, &association, "associating");
         });
-    })
+    }))
 }
 
 async fn disassociate(call: Ec2Call<'_>) -> Answered {
@@ -389,11 +389,11 @@ async fn disassociate(call: Ec2Call<'_>) -> Answered {
         .disassociate_profile(&machine, &association)
         .await
         .map_err(|error| gone(error, id))?;
-    call.answer(|xml| {
+    Ok(call.answer(|xml| {
         xml.element("iamInstanceProfileAssociation", |xml| {
             write_association(xml, &machine.id, &association, "disassociating");
         });
-    })
+    }))
 }
 
 fn new_profile(profile: Option<&InstanceProfile>) -> Vec<(&'static str, String)> {
@@ -562,7 +562,7 @@ async fn describe_associations(call: Ec2Call<'_>) -> Answered {
                 })
     })
     .await?;
-    call.answer(|xml| {
+    Ok(call.answer(|xml| {
         xml.ec2_list(
             "iamInstanceProfileAssociationSet",
             &found.machines,
@@ -573,7 +573,7 @@ async fn describe_associations(call: Ec2Call<'_>) -> Answered {
             },
         )
         .optional("nextToken", found.next.as_deref());
-    })
+    }))
 }
 
 async fn describe_instances(call: Ec2Call<'_>) -> Answered {
@@ -615,10 +615,10 @@ async fn describe_instances(call: Ec2Call<'_>) -> Answered {
                 })
     })
     .await?;
-    call.answer(|xml| {
+    Ok(call.answer(|xml| {
         xml.ec2_list("reservationSet", &found.machines, write_reservation)
             .optional("nextToken", found.next.as_deref());
-    })
+    }))
 }
 
 /// Each machine is a reservation of its own.

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ec2::ask;
 use super::params;
+use crate::instance_profiles::InstanceProfile;
 use crate::machines::{EnrollmentCode, Machine};
 use crate::{Ask, AuthorizeError, Caller, Error, Iam};
 
@@ -111,7 +112,7 @@ impl Iam {
             None => None,
             Some(name) => {
                 let named = self.find_instance_profile(account, name).await?;
-                let new = named.as_ref().map(|profile| profile.arn());
+                let new = named.as_ref().map(InstanceProfile::arn);
                 let new = new.map(|arn| ("ec2:NewInstanceProfile", arn));
                 self.permit(
                     caller,
