@@ -76,13 +76,13 @@ pub(crate) const BY_ID: &str = "
       FROM access_keys
      WHERE id = $1";
 
-const OF_USER: &str = "
+pub(crate) const OF_USER: &str = "
     SELECT id, account_id, user_id, status, secret, created, last_used, last_used_service, last_used_region
       FROM access_keys
      WHERE user_id = $1
      ORDER BY id";
 
-const OF_ROOT: &str = "
+pub(crate) const OF_ROOT: &str = "
     SELECT id, account_id, user_id, status, secret, created, last_used, last_used_service, last_used_region
       FROM access_keys
      WHERE account_id = $1

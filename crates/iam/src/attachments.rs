@@ -22,13 +22,13 @@ const COUNT: &str = "
       FROM attachments
      WHERE holder_id = $1";
 
-const COUNT_OTHERS: &str = "
+pub(crate) const COUNT_OTHERS: &str = "
     SELECT COUNT(*) AS n
       FROM attachments
      WHERE holder_id = $1
        AND policy_arn <> $2";
 
-const OF_HOLDER: &str = "
+pub(crate) const OF_HOLDER: &str = "
     SELECT a.policy_arn AS arn, p.name AS name, p.path AS path
       FROM attachments a
       LEFT JOIN policies p ON p.arn = a.policy_arn

@@ -22,13 +22,13 @@ pub(crate) struct Group {
     pub(crate) created: Timestamp,
 }
 
-const BY_NAME: &str = "
+pub(crate) const BY_NAME: &str = "
     SELECT id, account_id, name, path, created
       FROM groups
      WHERE account_id = $1
        AND name_key = $2";
 
-const LIST: &str = "
+pub(crate) const LIST: &str = "
     SELECT id, account_id, name, path, created
       FROM groups
      WHERE account_id = $1
@@ -56,7 +56,7 @@ const DELETE: &str = "
     DELETE FROM groups
      WHERE id = $1";
 
-const MEMBERS: &str = "
+pub(crate) const MEMBERS: &str = "
     SELECT u.id, u.account_id, u.name, u.path, u.boundary, u.created
       FROM group_members m
       JOIN users u ON u.id = m.user_id
@@ -65,7 +65,7 @@ const MEMBERS: &str = "
      ORDER BY u.name_key
      LIMIT $3";
 
-const OF_USER: &str = "
+pub(crate) const OF_USER: &str = "
     SELECT g.id, g.account_id, g.name, g.path, g.created
       FROM group_members m
       JOIN groups g ON g.id = m.group_id
@@ -74,12 +74,12 @@ const OF_USER: &str = "
      ORDER BY g.name_key
      LIMIT $3";
 
-const COUNT_MEMBERS: &str = "
+pub(crate) const COUNT_MEMBERS: &str = "
     SELECT COUNT(*) AS n
       FROM group_members
      WHERE group_id = $1";
 
-const COUNT_OTHERS_OF_USER: &str = "
+pub(crate) const COUNT_OTHERS_OF_USER: &str = "
     SELECT COUNT(*) AS n
       FROM group_members
      WHERE user_id = $1

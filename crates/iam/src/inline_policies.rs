@@ -23,13 +23,13 @@ const COUNT: &str = "
       FROM inline_policies
      WHERE holder_id = $1";
 
-const OF_HOLDER: &str = "
+pub(crate) const OF_HOLDER: &str = "
     SELECT name, document
       FROM inline_policies
      WHERE holder_id = $1
      ORDER BY name";
 
-const BY_NAME: &str = "
+pub(crate) const BY_NAME: &str = "
     SELECT document
       FROM inline_policies
      WHERE holder_id = $1

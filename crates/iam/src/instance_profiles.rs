@@ -28,7 +28,7 @@ pub(crate) struct InstanceProfile {
     pub(crate) role_id: Option<String>,
 }
 
-const BY_NAME: &str = "
+pub(crate) const BY_NAME: &str = "
     SELECT p.id, p.account_id, p.name, p.path, p.created, r.role_id
       FROM instance_profiles p
       LEFT JOIN instance_profile_roles r ON r.profile_id = p.id
@@ -42,7 +42,7 @@ pub(crate) const BY_ID: &str = "
      WHERE p.id = $1
        AND p.account_id = $2";
 
-const LIST: &str = "
+pub(crate) const LIST: &str = "
     SELECT p.id, p.account_id, p.name, p.path, p.created, r.role_id
       FROM instance_profiles p
       LEFT JOIN instance_profile_roles r ON r.profile_id = p.id
@@ -53,7 +53,7 @@ const LIST: &str = "
      ORDER BY p.name_key
      LIMIT $5";
 
-const OF_ROLE: &str = "
+pub(crate) const OF_ROLE: &str = "
     SELECT p.id, p.account_id, p.name, p.path, p.created, r.role_id
       FROM instance_profile_roles r
       JOIN instance_profiles p ON p.id = r.profile_id

@@ -16,7 +16,7 @@ pub(crate) struct Part<'a> {
     pub(crate) limit: u32,
 }
 
-impl<'a> Part<'a> {
+impl Part<'_> {
     /// All of a list that cannot be long.
     pub(crate) fn all() -> Self {
         Self::first(i32::MAX.unsigned_abs())

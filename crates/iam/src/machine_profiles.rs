@@ -25,7 +25,7 @@ const INSERT: &str = "
     VALUES ($1, $2, $3, $4, $5, $6)
         ON CONFLICT (machine_id) DO NOTHING";
 
-const DELETE: &str = "
+pub(crate) const DELETE: &str = "
     DELETE FROM machine_profiles
      WHERE association_id = $1";
 

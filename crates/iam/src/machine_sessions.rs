@@ -40,7 +40,7 @@ pub(crate) const FORGET_NONCES: &str = "
      WHERE machine_id = $1
        AND forget_after < $2";
 
-const STILL_BOUND: &str = "
+pub(crate) const STILL_BOUND: &str = "
     SELECT p.association_id
       FROM machine_profiles p
       JOIN machines m ON m.id = p.machine_id

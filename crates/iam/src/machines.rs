@@ -111,7 +111,7 @@ pub(crate) const BY_CODE: &str = "
       FROM machines
      WHERE code_hash = $1";
 
-const COUNT: &str = "
+pub(crate) const COUNT: &str = "
     SELECT COUNT(*) AS n
       FROM machines
      WHERE account_id = $1";

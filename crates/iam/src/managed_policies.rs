@@ -60,7 +60,7 @@ pub(crate) struct PolicyFilter<'a> {
     pub(crate) part: Part<'a>,
 }
 
-const BY_ARN: &str = "
+pub(crate) const BY_ARN: &str = "
     SELECT p.id, p.account_id, p.arn, p.name, p.path, p.description, p.default_version, p.created, p.updated,
            (SELECT COUNT(*) FROM attachments a WHERE a.policy_arn = p.arn) AS attachments,
            (SELECT COUNT(*) FROM users u WHERE u.boundary = p.arn)
@@ -68,7 +68,7 @@ const BY_ARN: &str = "
       FROM policies p
      WHERE p.arn = $1";
 
-const LIST: &str = "
+pub(crate) const LIST: &str = "
     SELECT p.id, p.account_id, p.arn, p.name, p.path, p.description, p.default_version, p.created, p.updated,
            (SELECT COUNT(*) FROM attachments a WHERE a.policy_arn = p.arn) AS attachments,
            (SELECT COUNT(*) FROM users u WHERE u.boundary = p.arn)

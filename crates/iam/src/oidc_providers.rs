@@ -22,12 +22,12 @@ pub(crate) struct OidcProvider {
     pub(crate) created: Timestamp,
 }
 
-const BY_ARN: &str = "
+pub(crate) const BY_ARN: &str = "
     SELECT arn, account_id, url, client_ids, thumbprints, created
       FROM oidc_providers
      WHERE arn = $1";
 
-const OF_ACCOUNT: &str = "
+pub(crate) const OF_ACCOUNT: &str = "
     SELECT arn, account_id, url, client_ids, thumbprints, created
       FROM oidc_providers
      WHERE account_id = $1

@@ -18,14 +18,14 @@ pub(crate) struct PolicyVersion {
     pub(crate) created: Timestamp,
 }
 
-const OF_POLICY: &str = "
+pub(crate) const OF_POLICY: &str = "
     SELECT v.version, v.document, v.created, v.version = p.default_version AS is_default
       FROM policy_versions v
       JOIN policies p ON p.id = v.policy_id
      WHERE v.policy_id = $1
      ORDER BY v.version DESC";
 
-const COUNT: &str = "
+pub(crate) const COUNT: &str = "
     SELECT COUNT(*) AS n
       FROM policy_versions
      WHERE policy_id = $1";

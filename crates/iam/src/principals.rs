@@ -13,12 +13,12 @@ use crate::policy::{
 };
 use crate::{Error, Iam, quotas};
 
-const USER_BY_ID: &str = "
+pub(crate) const USER_BY_ID: &str = "
     SELECT account_id, path, name
       FROM users
      WHERE id = $1";
 
-const ROLE_BY_ID: &str = "
+pub(crate) const ROLE_BY_ID: &str = "
     SELECT account_id, path, name
       FROM roles
      WHERE id = $1";

@@ -52,13 +52,13 @@ pub(crate) const BY_ID: &str = "
      WHERE id = $1
        AND account_id = $2";
 
-const BY_NAME: &str = "
+pub(crate) const BY_NAME: &str = "
     SELECT id, account_id, name, path, description, trust_policy, max_session_seconds, boundary, created, last_used, last_used_region
       FROM roles
      WHERE account_id = $1
        AND name_key = $2";
 
-const LIST: &str = "
+pub(crate) const LIST: &str = "
     SELECT id, account_id, name, path, description, trust_policy, max_session_seconds, boundary, created, last_used, last_used_region
       FROM roles
      WHERE account_id = $1
@@ -96,7 +96,7 @@ const DELETE: &str = "
     DELETE FROM roles
      WHERE id = $1";
 
-const PROFILES: &str = "
+pub(crate) const PROFILES: &str = "
     SELECT COUNT(*) AS n
       FROM instance_profile_roles
      WHERE role_id = $1";

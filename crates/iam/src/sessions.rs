@@ -97,7 +97,7 @@ pub(crate) const BY_ID: &str = "
       FROM sessions
      WHERE id = $1";
 
-const ACCOUNT_BY_PREFIX: &str = "
+pub(crate) const ACCOUNT_BY_PREFIX: &str = "
     SELECT account_id
       FROM sessions
      WHERE id >= $1

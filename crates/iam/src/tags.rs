@@ -24,7 +24,7 @@ const REMOVE_ALL: &str = "
     DELETE FROM principal_tags
      WHERE holder_id = $1";
 
-const COUNT: &str = "
+pub(crate) const COUNT: &str = "
     SELECT COUNT(*) AS n
       FROM principal_tags
      WHERE holder_id = $1";

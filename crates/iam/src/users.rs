@@ -39,7 +39,7 @@ pub(crate) const BY_NAME: &str = "
      WHERE account_id = $1
        AND name_key = $2";
 
-const LIST: &str = "
+pub(crate) const LIST: &str = "
     SELECT id, account_id, name, path, boundary, created
       FROM users
      WHERE account_id = $1
@@ -49,7 +49,7 @@ const LIST: &str = "
      ORDER BY name_key
      LIMIT $5";
 
-const COUNT: &str = "
+pub(crate) const COUNT: &str = "
     SELECT COUNT(*) AS n
       FROM users
      WHERE account_id = $1";
@@ -72,12 +72,12 @@ const DELETE: &str = "
     DELETE FROM users
      WHERE id = $1";
 
-const KEYS: &str = "
+pub(crate) const KEYS: &str = "
     SELECT COUNT(*) AS n
       FROM access_keys
      WHERE user_id = $1";
 
-const MEMBERSHIPS: &str = "
+pub(crate) const MEMBERSHIPS: &str = "
     SELECT COUNT(*) AS n
       FROM group_members
      WHERE user_id = $1";

@@ -6,7 +6,7 @@ use aws::{AccessKeyId, AccountId, Fault};
 
 use super::call::{Answered, Asked, Call, Target};
 use super::params;
-use super::users::name_or_own;
+use super::users::user_or_root;
 use crate::Error;
 use crate::access_keys::{AccessKey, LastUsed, Status};
 use crate::error::Noun;
@@ -38,17 +38,13 @@ impl Owner {
 
 /// The owner that a call names, if the caller may.
 async fn owner(call: Call<'_>, name: Option<&str>) -> Result<Owner, Fault> {
-    match name_or_own(call, name)? {
-        Some(name) => Ok(Owner::of(call.permit(call.user(name).await?).await?)),
-        None => {
-            call.authorize(&Asked::about(call.caller.arn(), call.account()))
-                .await?;
-            Ok(Owner {
-                whose: Whose::Root(*call.account()),
-                user_name: None,
-            })
-        }
-    }
+    Ok(match user_or_root(call, name).await? {
+        Some(user) => Owner::of(user),
+        None => Owner {
+            whose: Whose::Root(*call.account()),
+            user_name: None,
+        },
+    })
 }
 
 /// The owner's key of this id.

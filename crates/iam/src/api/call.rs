@@ -265,6 +265,10 @@ impl<'a> Call<'a> {
     }
 
     /// An answer with a result.
+    #[expect(
+        clippy::unnecessary_wraps,
+        reason = "every operation ends with it, and gives what it gives"
+    )]
     pub(super) fn answer(&self, result: impl FnOnce(&mut Xml)) -> Answered {
         Ok(query_response(
             self.operation,
@@ -275,6 +279,10 @@ impl<'a> Call<'a> {
     }
 
     /// The answer of an operation that has no output.
+    #[expect(
+        clippy::unnecessary_wraps,
+        reason = "every operation ends with it, and gives what it gives"
+    )]
     pub(super) fn done(&self) -> Answered {
         Ok(query_empty_response(
             self.operation,

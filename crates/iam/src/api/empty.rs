@@ -3,6 +3,7 @@
 
 use super::call::{Answered, Asked, Call, Target};
 use super::params;
+use super::users::user_or_root;
 use crate::Error;
 use crate::error::Noun;
 
@@ -12,13 +13,7 @@ pub(super) async fn of_user(call: Call<'_>, list: &'static str) -> Answered {
     let name = read.optional("UserName", params::name::<128>);
     let paging = read.paging();
     let (name, _) = read.finish(|| Some((name?, paging?)))?;
-    match super::users::name_or_own(call, name.as_deref())? {
-        Some(name) => drop(call.permit(call.user(name).await?).await?),
-        None => {
-            call.authorize(&Asked::about(call.caller.arn(), call.account()))
-                .await?;
-        }
-    }
+    user_or_root(call, name.as_deref()).await?;
     call.answer(|xml| {
         xml.element(list, |_| ()).text("IsTruncated", false);
     })
@@ -48,17 +43,8 @@ pub(super) async fn login_profile(call: Call<'_>) -> Answered {
     let mut read = call.params();
     let name = read.optional("UserName", params::name::<64>);
     let name = read.finish(|| name)?;
-    let name = match super::users::name_or_own(call, name.as_deref())? {
-        Some(name) => {
-            call.permit(call.user(name).await?).await?;
-            name
-        }
-        None => {
-            call.authorize(&Asked::about(call.caller.arn(), call.account()))
-                .await?;
-            call.account().as_str()
-        }
-    };
+    let user = user_or_root(call, name.as_deref()).await?;
+    let name = user.map_or_else(|| call.account().to_string(), |user| user.name);
     Err(Error::not_found(Noun::LoginProfile, name).into())
 }
 

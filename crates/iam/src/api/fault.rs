@@ -102,10 +102,11 @@ fn internal(error: &Error) -> Fault {
 
 fn no_such_entity(noun: Noun, name: &str) -> Fault {
     let message = match noun {
-        Noun::User => format!("The user with name {name} cannot be found."),
+        Noun::User | Noun::Member => format!("The user with name {name} cannot be found."),
         Noun::Group => format!("The group with name {name} cannot be found."),
-        Noun::Role => format!("The role with name {name} cannot be found."),
-        Noun::Member => format!("The user with name {name} cannot be found."),
+        Noun::Role | Noun::ProfileRole => {
+            format!("The role with name {name} cannot be found.")
+        }
         Noun::Policy => format!("Policy {name} was not found."),
         Noun::Attachable | Noun::PolicyVersion => {
             format!("Policy {name} does not exist or is not attachable.")
@@ -113,7 +114,6 @@ fn no_such_entity(noun: Noun, name: &str) -> Fault {
         Noun::InlinePolicy(kind) => format!("The {kind} policy with name {name} cannot be found."),
         Noun::AccessKey => format!("The Access Key with id {name} cannot be found."),
         Noun::InstanceProfile => format!("Instance Profile {name} cannot be found."),
-        Noun::ProfileRole => format!("The role with name {name} cannot be found."),
         Noun::OidcProvider => format!("OpenIDConnect Provider not found for arn {name}"),
         Noun::Alias => format!("The account alias {name} cannot be found."),
         Noun::LoginProfile => format!("Login Profile for User {name} cannot be found."),

@@ -298,8 +298,8 @@ mod tests {
 
     #[test]
     fn names_paths_and_tags_have_the_form_of_the_model() {
-        let long = "a".repeat(65);
         type Check = fn(&str) -> bool;
+        let long = "a".repeat(65);
         let cases: &[(Check, &str, bool)] = &[
             (|t| name::<64>(t).is_ok(), "build+ci=x,y.z@w-_1", true),
             (|t| name::<64>(t).is_ok(), "", false),

@@ -270,10 +270,7 @@ pub(super) fn credentials(xml: &mut Xml, temporary: &Temporary) {
             .text("SecretAccessKey", credentials.secret_access_key.expose())
             .optional(
                 "SessionToken",
-                credentials
-                    .session_token
-                    .as_ref()
-                    .map(|token| token.expose()),
+                credentials.session_token.as_ref().map(aws::Secret::expose),
             )
             .time("Expiration", temporary.expires);
     });

@@ -37,7 +37,7 @@ pub(super) async fn create(call: Call<'_>) -> Answered {
 pub(super) async fn get(call: Call<'_>) -> Answered {
     let mut read = call.params();
     let name = read.optional("UserName", params::name::<128>);
-    let name = read.finish(|| Some(name?))?;
+    let name = read.finish(|| name)?;
     let Some(name) = name_or_own(call, name.as_deref())? else {
         return root(call).await;
     };
@@ -67,14 +67,24 @@ async fn root(call: Call<'_>) -> Answered {
 }
 
 /// The name that was given, or the caller's own; `None` for root.
-pub(super) fn name_or_own<'a>(
-    call: Call<'a>,
-    name: Option<&'a str>,
-) -> Result<Option<&'a str>, Fault> {
+fn name_or_own<'a>(call: Call<'a>, name: Option<&'a str>) -> Result<Option<&'a str>, Fault> {
     match name {
         Some(name) => Ok(Some(name)),
         None => call.own_user_name(),
     }
+}
+
+/// The user that a call is about, named or the caller itself, if the caller may; `None` for root.
+pub(super) async fn user_or_root(
+    call: Call<'_>,
+    name: Option<&str>,
+) -> Result<Option<User>, Fault> {
+    if let Some(name) = name_or_own(call, name)? {
+        return call.permit(call.user(name).await?).await.map(Some);
+    }
+    call.authorize(&Asked::about(call.caller.arn(), call.account()))
+        .await?;
+    Ok(None)
 }
 
 pub(super) async fn list(call: Call<'_>) -> Answered {

@@ -2,7 +2,11 @@
 //!
 //! `SQLite` always; `PostgreSQL` when `PACKHOUSE_TEST_POSTGRES` holds the address of a database, in which each test makes a
 //! schema of its own.
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::too_many_lines,
+    reason = "tests, and their tables are long"
+)]
 
 #[macro_use]
 mod house;
@@ -14,6 +18,8 @@ mod cases;
 mod decisions;
 mod ec2;
 mod escalation;
+mod limits;
+mod listing;
 mod machines;
 mod policy;
 mod policy_laws;
@@ -21,7 +27,9 @@ mod refusals;
 mod secrets;
 mod sessions;
 mod signatures;
+mod simulating;
 mod stored;
+mod temporary;
 mod tokens;
 mod validation;
 mod vectors;

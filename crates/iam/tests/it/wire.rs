@@ -224,7 +224,7 @@ fn needs(operation: &str) -> &'static [&'static str] {
         "ListGroups" | "UpdateGroup" | "DeleteGroup" | "PutGroupPolicy" => &["group"],
         "AddUserToGroup" => &["user", "group"],
         "GetGroup" | "RemoveUserFromGroup" | "ListGroupsForUser" => &["user", "group", "member"],
-        "GetPolicy" => &["policy", "tags of policy"],
+        "GetPolicy" | "ListPolicyTags" => &["policy", "tags of policy"],
         "DeletePolicy"
         | "CreatePolicyVersion"
         | "GetPolicyVersion"
@@ -232,7 +232,6 @@ fn needs(operation: &str) -> &'static [&'static str] {
         | "SetDefaultPolicyVersion"
         | "TagPolicy"
         | "UntagPolicy" => &["policy"],
-        "ListPolicyTags" => &["policy", "tags of policy"],
         "DeletePolicyVersion" => &["policy", "version"],
         "ListPolicies"
         | "ListEntitiesForPolicy"
