@@ -100,7 +100,7 @@ impl Answers {
         let region = &self.facts.region;
         match data {
             Data::RoleName => match held.role() {
-                Some(role) => text(StatusCode::OK, role.role_name.clone()),
+                Some(role) => text(StatusCode::OK, role.name.clone()),
                 None => nothing(),
             },
             Data::Session { role, extended } => session(&held, role, *extended),
@@ -169,7 +169,7 @@ impl Answers {
 /// The session, or why there is none, in the form that SDKs know; 404 for the name of another role.
 fn session(held: &Arc<Held>, wanted: &str, extended: bool) -> Answer {
     match &**held {
-        Held::Session { role, answer } if role.role_name == wanted => {
+        Held::Session { role, answer } if role.name == wanted => {
             let told = if extended {
                 answer.machine_extended()
             } else {
@@ -181,7 +181,7 @@ fn session(held: &Arc<Held>, wanted: &str, extended: bool) -> Answer {
             role,
             refusal,
             since,
-        } if role.role_name == wanted => text(
+        } if role.name == wanted => text(
             StatusCode::OK,
             machine_failure(&refusal.code, &refusal.message, *since),
         ),

@@ -13,8 +13,8 @@ const EXTENDED: &str = "/latest/meta-data/iam/security-credentials-extended/";
 fn role() -> Role {
     Role {
         association_id: "iip-assoc-0123456789abcdef0".to_owned(),
-        role_id: "AROAEXAMPLE".to_owned(),
-        role_name: "ec2-ca".to_owned(),
+        id: "AROAEXAMPLE".to_owned(),
+        name: "ec2-ca".to_owned(),
         instance_profile_arn: "arn:aws:iam::111122223333:instance-profile/ec2-ca".to_owned(),
         instance_profile_id: "AIPAEXAMPLE".to_owned(),
     }

@@ -56,14 +56,10 @@ pub(crate) struct Enroll {
 }
 
 #[derive(Debug, Args)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a switch of its own on the command line"
-)]
 pub(crate) struct Run {
     #[command(flatten)]
     pub(crate) state: State,
-    /// Where to listen, instead of port 1338 of 127.0.0.1 and ::1; more than once for more
+    /// Where to listen, instead of port 1338 of `127.0.0.1` and `::1`; more than once for more
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) listen: Vec<SocketAddr>,
     /// Allow --listen on an address that other machines reach

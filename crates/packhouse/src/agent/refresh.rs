@@ -66,7 +66,7 @@ fn jittered(pause: Duration) -> Duration {
     let mut byte = [0];
     // Without random numbers it is not shortened.
     _ = SystemRandom::new().fill(&mut byte);
-    pause - pause.mul_f64(f64::from(byte[0]) / 512.0)
+    pause.mul_f64(1.0 - f64::from(byte[0]) / 512.0)
 }
 
 /// The side of the agent that fetches.
@@ -147,9 +147,10 @@ impl Refresher {
             }
             return;
         }
-        match &told.role {
-            Some(role) => tracing::info!(role = role.role_name, "a role was attached"),
-            None => tracing::info!("the role was taken away"),
+        if let Some(role) = &told.role {
+            tracing::info!(role = role.name, "a role was attached");
+        } else {
+            tracing::info!("the role was taken away");
         }
         if held.role().is_some() {
             self.drop_all();
@@ -170,10 +171,10 @@ impl Refresher {
         match &held {
             Held::Nothing { why } => tracing::info!("{why}"),
             Held::Refused { role, refusal, .. } => {
-                tracing::warn!(role = role.role_name, "{}", refusal.message);
+                tracing::warn!(role = role.name, "{}", refusal.message);
             }
             Held::Session { role, answer } => tracing::info!(
-                role = role.role_name,
+                role = role.name,
                 until = %answer.expiration.iso8601(),
                 "a new session"
             ),
@@ -232,8 +233,8 @@ mod tests {
     fn role() -> Role {
         Role {
             association_id: "iip-assoc-0123456789abcdef0".to_owned(),
-            role_id: "AROAEXAMPLE".to_owned(),
-            role_name: "ec2-ca".to_owned(),
+            id: "AROAEXAMPLE".to_owned(),
+            name: "ec2-ca".to_owned(),
             instance_profile_arn: "arn:aws:iam::111122223333:instance-profile/ec2-ca".to_owned(),
             instance_profile_id: "AIPAEXAMPLE".to_owned(),
         }

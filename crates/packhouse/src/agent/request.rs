@@ -8,7 +8,7 @@ use std::net::IpAddr;
 
 use http::header::{AUTHORIZATION, FORWARDED, HOST, HeaderName, ORIGIN, VIA};
 use http::request::Parts;
-use http::{Method, StatusCode};
+use http::{HeaderValue, Method, StatusCode};
 
 use super::tokens::Ttl;
 
@@ -60,16 +60,16 @@ impl<'a> Request<'a> {
     pub(super) fn parse(parts: &'a Parts) -> Self {
         let path = parts.uri.path();
         let header = |name| parts.headers.get(name);
-        match &parts.method {
-            &Method::OPTIONS => Self::Preflight,
-            &Method::PUT if path == "/latest/api/token" => {
+        match parts.method {
+            Method::OPTIONS => Self::Preflight,
+            Method::PUT if path == "/latest/api/token" => {
                 let ttl = header(TOKEN_TTL).and_then(|value| value.to_str().ok());
                 Self::Token(ttl.and_then(Ttl::parse))
             }
-            &Method::GET if path == "/v1/credentials" => {
-                Self::Container(header(AUTHORIZATION).map(|value| value.as_bytes()))
+            Method::GET if path == "/v1/credentials" => {
+                Self::Container(header(AUTHORIZATION).map(HeaderValue::as_bytes))
             }
-            &Method::GET => match path.strip_prefix("/latest/") {
+            Method::GET => match path.strip_prefix("/latest/") {
                 Some(rest) => Self::Data(Data::parse(rest)),
                 None => Self::Nothing,
             },

@@ -114,7 +114,7 @@ impl Identity {
         })?;
         let mode = mode(&file)?;
         ensure!(
-            mode & 0o077 == 0,
+            !lets_in(mode, 0o077),
             "`{shown}` has mode {mode:04o}, which lets others than its owner in\nhint: chmod 0600 it, and enrol the machine \
              anew if others are on it"
         );
@@ -159,12 +159,12 @@ pub(super) fn make_directory(directory: &Path) -> anyhow::Result<()> {
 /// newline at the end: clients send the file as it is, and a newline is no part of a header.
 pub(super) fn container_token(path: &Path) -> anyhow::Result<SecretString> {
     let shown = path.display();
-    let made = OpenOptions::new()
+    let created = OpenOptions::new()
         .write(true)
         .create_new(true)
         .mode(0o600)
         .open(path);
-    match made {
+    match created {
         Ok(mut file) => {
             let token = random_token()?;
             file.write_all(token.expose().as_bytes())
@@ -177,7 +177,7 @@ pub(super) fn container_token(path: &Path) -> anyhow::Result<SecretString> {
     let mut file = File::open(path).with_context(|| format!("cannot read `{shown}`"))?;
     let mode = mode(&file)?;
     ensure!(
-        mode & 0o007 == 0,
+        !lets_in(mode, 0o007),
         "`{shown}` has mode {mode:04o}, which lets everyone in\nhint: delete it; a new one is made at the start"
     );
     let mut token = String::new();
@@ -209,6 +209,11 @@ pub(super) fn random_nonce() -> anyhow::Result<String> {
         .fill(&mut bytes)
         .map_err(|_| anyhow!("there are no random numbers"))?;
     Ok(hex::encode(bytes))
+}
+
+/// Whether a file's mode gives any of these rights.
+fn lets_in(mode: u32, rights: u32) -> bool {
+    mode & rights != 0
 }
 
 fn mode(file: &File) -> io::Result<u32> {

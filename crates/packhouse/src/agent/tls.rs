@@ -100,3 +100,78 @@ impl ServerCertVerifier for Pinned {
         self.algorithms.supported_schemes()
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use std::path::Path;
+    use std::process::Command;
+
+    use tokio::net::{TcpListener, TcpStream};
+    use tokio_rustls::TlsAcceptor;
+    use tokio_rustls::rustls::ServerConfig;
+    use tokio_rustls::rustls::pki_types::PrivateKeyDer;
+    use tokio_rustls::rustls::pki_types::pem::PemObject as _;
+
+    use super::*;
+
+    /// A certificate that nobody vouches for; `None` where there is no tool to make one.
+    fn certificate(directory: &Path) -> Option<(CertificateDer<'static>, PrivateKeyDer<'static>)> {
+        let (key, certificate) = (directory.join("key.pem"), directory.join("cert.pem"));
+        let made = Command::new("openssl")
+            .args([
+                "req",
+                "-x509",
+                "-newkey",
+                "ec",
+                "-pkeyopt",
+                "ec_paramgen_curve:P-256",
+                "-nodes",
+            ])
+            .args(["-days", "2", "-subj", "/CN=somebody", "-keyout"])
+            .arg(&key)
+            .arg("-out")
+            .arg(&certificate)
+            .output()
+            .ok()?;
+        assert!(made.status.success());
+        Some((
+            CertificateDer::from_pem_file(certificate).unwrap(),
+            PrivateKeyDer::from_pem_file(key).unwrap(),
+        ))
+    }
+
+    #[tokio::test]
+    async fn a_pinned_certificate_is_trusted_and_no_other() {
+        let directory = tempfile::tempdir().unwrap();
+        let Some((certificate, key)) = certificate(directory.path()) else {
+            return;
+        };
+        let right = hex::encode(Sha256::digest(certificate.as_ref()));
+        let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate], key)
+            .unwrap();
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move {
+            loop {
+                let (stream, _) = listener.accept().await.unwrap();
+                // Clients that do not trust it break off.
+                _ = acceptor.accept(stream).await;
+            }
+        });
+        let wrong = "00".repeat(32);
+        for (pin, is_trusted) in [(Some(right), true), (Some(wrong), false), (None, false)] {
+            let pin: Option<Pin> = pin.map(|pin| pin.parse().unwrap());
+            let connector = connector(pin.as_ref()).unwrap();
+            let stream = TcpStream::connect(address).await.unwrap();
+            let name = ServerName::try_from("127.0.0.1").unwrap();
+            let connected = connector.connect(name, stream).await;
+            assert_eq!(connected.is_ok(), is_trusted, "{pin:?}");
+        }
+    }
+}

@@ -64,8 +64,9 @@ pub(crate) struct Told {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Role {
     pub(crate) association_id: String,
-    pub(crate) role_id: String,
-    pub(crate) role_name: String,
+    /// `AROA…`.
+    pub(crate) id: String,
+    pub(crate) name: String,
     pub(crate) instance_profile_arn: String,
     pub(crate) instance_profile_id: String,
 }

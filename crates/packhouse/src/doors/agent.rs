@@ -41,24 +41,21 @@ pub(crate) async fn answer(
     record.face = Face::Own;
     record.dialect = Some(Dialect::RestJson);
     let from = peer.source.ip;
-    let answered = match house.attempts.wait(from, house.clock.now()) {
-        Some(wait) => {
-            // A minute at most.
-            let seconds = u32::try_from(wait.as_secs() + 1).unwrap_or(60);
-            Err(Fault::throttling(seconds))
+    let answered = if let Some(wait) = house.attempts.wait(from, house.clock.now()) {
+        // A minute at most.
+        let seconds = u32::try_from(wait.as_secs() + 1).unwrap_or(60);
+        Err(Fault::throttling(seconds))
+    } else {
+        let answered = operation(house, peer, record, &parts, body).await;
+        if let Err(fault) = &answered
+            && matches!(
+                fault.status,
+                StatusCode::BAD_REQUEST | StatusCode::FORBIDDEN
+            )
+        {
+            house.attempts.failed(from, house.clock.now());
         }
-        None => {
-            let answered = operation(house, peer, record, &parts, body).await;
-            if let Err(fault) = &answered
-                && matches!(
-                    fault.status,
-                    StatusCode::BAD_REQUEST | StatusCode::FORBIDDEN
-                )
-            {
-                house.attempts.failed(from, house.clock.now());
-            }
-            answered
-        }
+        answered
     };
     answered.unwrap_or_else(|fault| fault.response(Dialect::RestJson, &record.id).map(full))
 }
@@ -171,7 +168,7 @@ async fn tell(
         .iam
         .answer_machine(&signed.statement, &signature, &peer.source)
         .await
-        .map_err(refused)?;
+        .map_err(|error| refused(&error))?;
     // Only now is it known to be true.
     record.caller = signed.statement.lines().nth(3).map(str::to_owned);
     json(&match answer {
@@ -216,15 +213,15 @@ async fn tell(
 fn shown(role: BoundRole) -> Role {
     Role {
         association_id: role.association_id,
-        role_id: role.role_id,
-        role_name: role.role_name,
+        id: role.role_id,
+        name: role.role_name,
         instance_profile_arn: role.profile_arn,
         instance_profile_id: role.profile_id,
     }
 }
 
-fn refused(error: NotMachine) -> Fault {
-    let (code, status) = match &error {
+fn refused(error: &NotMachine) -> Fault {
+    let (code, status) = match error {
         NotMachine::Malformed => return malformed(),
         NotMachine::Clock => ("RequestExpiredException", StatusCode::BAD_REQUEST),
         NotMachine::Refused => ("UnrecognizedClientException", StatusCode::FORBIDDEN),
