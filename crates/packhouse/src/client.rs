@@ -1,7 +1,6 @@
 //! Asks the server that runs on this machine: for commands that cannot open the database beside it, in the name of
 //! somebody whose key lies in the data directory.
 
-use std::fs;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
@@ -13,10 +12,12 @@ use http::{Method, Request, Response};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::files::{Files, Key};
+use crate::tls;
 
 /// For a whole exchange.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -33,14 +34,11 @@ pub(crate) async fn call(
     (method, uri): (Method, &str),
     body: Vec<u8>,
 ) -> anyhow::Result<Bytes> {
-    let path = files.address();
-    let address =
-        fs::read_to_string(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
-    let address = address.trim();
+    let address = files.read_address()?;
     let request = Request::builder()
         .method(method)
         .uri(uri)
-        .header(HOST, address)
+        .header(HOST, &address)
         .header(CONTENT_TYPE, "application/json");
     let (mut parts, ()) = request.body(())?.into_parts();
     let credentials = Credentials {
@@ -55,7 +53,7 @@ pub(crate) async fn call(
     };
     signer.sign(&mut parts, &body_hash(&body), Clock::system().now())?;
     let request = Request::from_parts(parts, Full::new(Bytes::from(body)));
-    let response = ask(address, request).await?;
+    let response = ask(files, &address, request).await?;
     if !response.status().is_success() {
         let said: serde_json::Value = serde_json::from_slice(response.body()).unwrap_or_default();
         let message = said["message"].as_str().unwrap_or("no reason was given");
@@ -64,25 +62,26 @@ pub(crate) async fn call(
     Ok(response.into_body())
 }
 
-/// Sends one request to `127.0.0.1:7070`, over plain HTTP: it does not leave the machine.
+/// Sends one request to the server of this data directory, whose address is `address`.
 pub(crate) async fn ask(
+    files: &Files,
     address: &str,
     request: Request<Full<Bytes>>,
 ) -> anyhow::Result<Response<Bytes>> {
+    let certificate = files.certificate();
     let exchange = async {
-        let stream = TcpStream::connect(address)
+        let connected = TcpStream::connect(address).await;
+        let stream = connected.with_context(|| format!("no server at `{address}`"))?;
+        if certificate.exists() {
+            let stream = tls::connect(stream, &certificate).await;
+            over(
+                stream.with_context(|| format!("no TLS with `{address}`"))?,
+                request,
+            )
             .await
-            .with_context(|| format!("no server at `{address}`"))?;
-        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-        // Ends with the sender.
-        let driver = tokio::spawn(connection);
-        let (parts, body) = sender.send_request(request).await?.into_parts();
-        let Ok(body) = Limited::new(body, LIMIT_BYTES).collect().await else {
-            bail!("the answer of the server at `{address}` broke off or is too long");
-        };
-        drop(sender);
-        driver.abort();
-        Ok(Response::from_parts(parts, body.to_bytes()))
+        } else {
+            over(stream, request).await
+        }
     };
     match timeout(PATIENCE, exchange).await {
         Ok(answered) => answered,
@@ -90,5 +89,19 @@ pub(crate) async fn ask(
             "the server at `{address}` did not answer within {} s",
             PATIENCE.as_secs()
         ),
+    }
+}
+
+async fn over(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    request: Request<Full<Bytes>>,
+) -> anyhow::Result<Response<Bytes>> {
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+    // Ends with the runtime of the command, if not before.
+    tokio::spawn(connection);
+    let (parts, body) = sender.send_request(request).await?.into_parts();
+    match Limited::new(body, LIMIT_BYTES).collect().await {
+        Ok(body) => Ok(Response::from_parts(parts, body.to_bytes())),
+        Err(_) => bail!("the answer broke off or is too long"),
     }
 }

@@ -19,8 +19,9 @@ use crate::agent::wire::{
 };
 use crate::body::{Arriving, NotWhole};
 use crate::doors::control;
-use crate::house::{House, Peer};
+use crate::house::House;
 use crate::metrics::Face;
+use crate::peer::Peer;
 use crate::record::Record;
 
 /// What is asked here is a few hundred bytes.

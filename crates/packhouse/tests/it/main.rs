@@ -11,4 +11,5 @@ mod packages;
 mod secrets;
 mod server;
 mod start;
+mod tls;
 mod wire;
