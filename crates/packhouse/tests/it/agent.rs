@@ -691,6 +691,12 @@ fn the_aws_command_is_refused_and_then_allowed_with_the_agent_alone() {
     server.admin("iam", "CreateRole", &next);
     let mut command = agent.aws(&server).unwrap();
     command.env("AWS_CONFIG_FILE", &config);
+    // There the command keeps sessions of roles, whichever server they are of.
+    if let Some(home) = std::env::var_os("HOME") {
+        let packages = PathBuf::from(home).join(".local");
+        command.env("PYTHONUSERBASE", packages);
+        command.env("HOME", agent.directory.path());
+    }
     command.args(["--profile", "chained", "sts", "get-caller-identity"]);
     let output = command.output().unwrap();
     assert!(output.status.success(), "{}", said(&output));
