@@ -170,7 +170,7 @@ fn write_address(directory: &Path, address: Option<&SocketAddr>) -> anyhow::Resu
         return Ok(());
     };
     let path = directory.join("address");
-    crate::files::replace(&path, &format!("http://{address}\n"))
+    crate::files::replace(&path, format!("http://{address}\n"))
         .with_context(|| format!("cannot write `{}`", path.display()))
 }
 

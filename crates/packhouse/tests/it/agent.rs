@@ -7,9 +7,11 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 
 use aws::percent::encode;
+use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
 use crate::server::{ACCOUNT, Server, packhouse, until};
+use crate::tls;
 use crate::wire::{Answer, ask, get};
 
 const TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
@@ -330,6 +332,39 @@ fn a_server_on_another_machine_needs_tls() {
     let output = agent.enroll_with("http://192.0.2.1:7070", "phe1_x");
     assert!(!output.status.success());
     assert!(said(&output).contains("not https"), "{}", said(&output));
+}
+
+#[test]
+fn a_certificate_that_nobody_vouches_for_is_trusted_when_it_is_named() {
+    let server = tls::start("127.0.0.1:0");
+    let (machine, code) = server.new_machine();
+    let agent = Agent {
+        directory: tempfile::tempdir().unwrap(),
+        child: None,
+        machine,
+    };
+    let url = format!("https://{}", server.address);
+    let certificate = fs::read(server.data().join("certificate")).unwrap();
+    let right = hex::encode(Sha256::digest(certificate));
+    let wrong = "00".repeat(32);
+    let enroll = |pin: Option<&str>| {
+        let mut command = packhouse();
+        command.args(["agent", "enroll", "--server", &url, "--code", &code]);
+        command.arg("--state").arg(agent.state());
+        command.args(pin.map(|pin| format!("--pin={pin}")));
+        command.output().unwrap()
+    };
+    for pin in [None, Some(wrong.as_str())] {
+        assert!(!enroll(pin).status.success(), "{pin:?}");
+    }
+    // Nobody was told the code, so it is still good.
+    let output = enroll(Some(&right));
+    assert!(output.status.success(), "{}", said(&output));
+    // The agent keeps to that certificate.
+    let agent = agent.start(&[]);
+    until("the agent has heard from its server", || {
+        agent.log().contains("no role is attached").then_some(())
+    });
 }
 
 #[test]
@@ -656,6 +691,12 @@ fn the_aws_command_is_refused_and_then_allowed_with_the_agent_alone() {
     server.admin("iam", "CreateRole", &next);
     let mut command = agent.aws(&server).unwrap();
     command.env("AWS_CONFIG_FILE", &config);
+    // There the command keeps sessions of roles, whichever server they are of.
+    if let Some(home) = std::env::var_os("HOME") {
+        let packages = PathBuf::from(home).join(".local");
+        command.env("PYTHONUSERBASE", packages);
+        command.env("HOME", agent.directory.path());
+    }
     command.args(["--profile", "chained", "sts", "get-caller-identity"]);
     let output = command.output().unwrap();
     assert!(output.status.success(), "{}", said(&output));
