@@ -679,15 +679,20 @@ fn the_aws_command_is_refused_and_then_allowed_with_the_agent_alone() {
     assert!(token(0).unwrap().starts_with("phk1_"));
     // With version 1 as well as 2 at hand, clients take 2; the same as a profile that chains from the machine.
     let config = agent.directory.path().join("config");
+    // A name of its own: the command keeps what it assumed in the home directory, by the role's ARN.
+    let role = format!("next-{}", agent.machine);
     let chained = format!(
-        "[profile chained]\nrole_arn = arn:aws:iam::{ACCOUNT}:role/next\ncredential_source = Ec2InstanceMetadata\n"
+        "[profile chained]\nrole_arn = arn:aws:iam::{ACCOUNT}:role/{role}\ncredential_source = Ec2InstanceMetadata\n"
     );
     fs::write(&config, chained).unwrap();
     let trust = TRUST.replace(
         r#"{"Service":"ec2.amazonaws.com"}"#,
         &format!(r#"{{"AWS":"arn:aws:iam::{ACCOUNT}:role/ec2-ca"}}"#),
     );
-    let next = [("RoleName", "next"), ("AssumeRolePolicyDocument", &trust)];
+    let next = [
+        ("RoleName", role.as_str()),
+        ("AssumeRolePolicyDocument", &trust),
+    ];
     server.admin("iam", "CreateRole", &next);
     let mut command = agent.aws(&server).unwrap();
     command.env("AWS_CONFIG_FILE", &config);
@@ -700,7 +705,7 @@ fn the_aws_command_is_refused_and_then_allowed_with_the_agent_alone() {
     command.args(["--profile", "chained", "sts", "get-caller-identity"]);
     let output = command.output().unwrap();
     assert!(output.status.success(), "{}", said(&output));
-    assert!(said(&output).contains("assumed-role/next/botocore-session-"));
+    assert!(said(&output).contains(&format!("assumed-role/{role}/botocore-session-")));
 }
 
 #[test]
