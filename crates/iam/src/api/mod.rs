@@ -10,6 +10,7 @@ mod boundaries;
 mod call;
 mod details;
 mod ec2;
+mod ec2_lists;
 mod empty;
 mod fault;
 mod filters;

@@ -20,6 +20,7 @@ mod ec2;
 mod escalation;
 mod limits;
 mod listing;
+mod machine_operations;
 mod machines;
 mod policy;
 mod policy_laws;
