@@ -153,6 +153,7 @@ impl World {
         }
     }
 
+    #[allow(clippy::unused_self, reason = "each test has one world, and calls read alike")]
     pub(crate) fn repository_at(&self, name: &str) -> RepositoryAt {
         RepositoryAt {
             domain: domain_at(),
