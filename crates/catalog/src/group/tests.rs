@@ -240,6 +240,30 @@ fn a_group_has_the_one_above_it_that_encloses_it_most_closely() {
     );
 }
 
+/// Packages of a domain are read in the order in which they are listed, a page at a time, however many there are.
+#[tokio::test]
+async fn names_of_a_domain_are_read_from_their_index_in_order() {
+    let database = store::Database::open(&"sqlite::memory:".parse().unwrap())
+        .await
+        .unwrap();
+    database
+        .migrate("catalog", crate::MIGRATIONS)
+        .await
+        .unwrap();
+    // A statement is a text of the program; this one lives as long as the test.
+    let sql: &'static str = format!("EXPLAIN QUERY PLAN {}", packages::NAMES_OF_DOMAIN).leak();
+    let values = ["d", "npm", "", "a"].map(store::Value::from).into_iter();
+    let values = values.chain([store::Value::from(10)]).collect();
+    let rows = database.rows(sql, values).await.unwrap();
+    let plan: Vec<_> = rows.iter().map(|row| row.text("detail").unwrap()).collect();
+    assert!(
+        plan[0].starts_with("SEARCH packages USING COVERING INDEX packages_by_name (")
+            && plan[1].starts_with("SEARCH repositories USING")
+            && plan.len() == 2,
+        "{plan:#?}"
+    );
+}
+
 /// Names short and alike, so that patterns meet often.
 fn name() -> impl Strategy<Value = String> {
     proptest::string::string_regex("[aAlI1]([-._]?[aAlI1mo0]){0,2}").unwrap()
