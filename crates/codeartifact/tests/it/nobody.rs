@@ -14,6 +14,11 @@ const REPOSITORY: &str =
 const PACKAGE: &str =
     "arn:aws:codeartifact:eu-central-1:111122223333:package/{d}/my-repository/generic/tools/abc";
 
+const GROUP: &str =
+    "arn:aws:codeartifact:eu-central-1:111122223333:package-group/{d}/generic/tools/%2a";
+/// The group that a package belongs to where nothing else is known.
+const ROOT: &str = "arn:aws:codeartifact:eu-central-1:111122223333:package-group/{d}/%2a";
+
 /// What an operation asks for first, and of which resource of domain `{d}`.
 fn asked(operation: &'static Operation) -> (&'static str, &'static str) {
     let resource = match operation.name {
@@ -24,6 +29,7 @@ fn asked(operation: &'static Operation) -> (&'static str, &'static str) {
         | "DescribeDomain"
         | "DeleteDomain"
         | "ListRepositoriesInDomain"
+        | "ListPackageGroups"
         | "GetAuthorizationToken"
         | "PutDomainPermissionsPolicy"
         | "GetDomainPermissionsPolicy"
@@ -55,6 +61,15 @@ fn asked(operation: &'static Operation) -> (&'static str, &'static str) {
         | "PublishPackageVersion"
         | "PutPackageOriginConfiguration"
         | "UpdatePackageVersionsStatus" => PACKAGE,
+        "CreatePackageGroup"
+        | "DeletePackageGroup"
+        | "DescribePackageGroup"
+        | "ListAllowedRepositoriesForGroup"
+        | "ListAssociatedPackages"
+        | "ListSubPackageGroups"
+        | "UpdatePackageGroup"
+        | "UpdatePackageGroupOriginConfiguration" => GROUP,
+        "GetAssociatedPackageGroup" => ROOT,
         other => panic!("{other} is implemented: say which resource it is asked for"),
     };
     (operation.actions[0].as_str(), resource)
@@ -71,6 +86,7 @@ fn required(model: &Model, operation: &str, domain: &str) -> Value {
             "assetContent" => json!("bytes"),
             "destinationRepository" => json!("other-repository"),
             "versions" => json!(["1.0"]),
+            "packageGroup" => json!("/generic/tools/*"),
             "resourceArn" => json!(DOMAIN.replace("{d}", domain)),
             _ if member.required => model.sample(&member.shape),
             _ => continue,
