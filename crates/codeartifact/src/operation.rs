@@ -1,12 +1,11 @@
 //! The table: 48 operations, one a line.
 //!
-//! Method, path and name are the published service model's, and a test compares every line with it. A line without a
-//! function at its end is an operation that this version does not have; it is answered as such, whatever its input.
+//! Method, path and name are the published service model's, and a test compares every line with it.
 
 use std::future::Future;
 use std::pin::Pin;
 
-use http::{Method, StatusCode};
+use http::Method;
 
 use aws::{Fault, Reason};
 use catalog::Action;
@@ -40,31 +39,11 @@ pub struct Operation {
     pub kind: Kind,
     /// What it asks for: always the first, the others where the input calls for them.
     pub actions: &'static [Action],
-    pub(crate) run: Option<Run>,
+    pub(crate) run: Run,
 }
 
 pub(crate) type Running<'a> = Pin<Box<dyn Future<Output = Result<Answer, Failure>> + Send + 'a>>;
 pub(crate) type Run = for<'a> fn(Request<'a>) -> Running<'a>;
-
-impl Operation {
-    /// Whether this version of Packhouse has it.
-    pub fn is_implemented(&self) -> bool {
-        self.run.is_some()
-    }
-
-    /// 501 and not a name of the service model: SDKs retry on `InternalServerException`, and nothing here is gained by
-    /// asking again.
-    pub(crate) fn not_implemented(&self) -> Fault {
-        Fault::new(
-            "NotImplementedException",
-            StatusCode::NOT_IMPLEMENTED,
-            format!(
-                "Operation {} is not implemented yet by this version of Packhouse",
-                self.name
-            ),
-        )
-    }
-}
 
 /// The operation with this method and path.
 pub fn find(method: &Method, path: &str) -> Option<&'static Operation> {
@@ -82,7 +61,7 @@ pub fn unknown(method: &Method, path: &str) -> Fault {
 }
 
 macro_rules! operations {
-    ($($name:ident $method:ident $path:literal $kind:ident [$($action:ident)+] $(=> $run:path)?;)*) => {
+    ($($name:ident $method:ident $path:literal $kind:ident [$($action:ident)+] => $run:path;)*) => {
         /// Every operation of the `CodeArtifact` API, by name.
         pub static OPERATIONS: &[Operation] = &[$(Operation {
             name: stringify!($name),
@@ -90,11 +69,9 @@ macro_rules! operations {
             path: $path,
             kind: Kind::$kind,
             actions: &[$(Action::$action),+],
-            run: operations!(@run $($run)?),
+            run: |request| Box::pin($run(request)),
         },)*];
     };
-    (@run) => { None };
-    (@run $run:path) => { Some(|request| Box::pin($run(request))) };
 }
 
 #[rustfmt::skip]
