@@ -3,7 +3,6 @@
 //! With `PostgreSQL` the database is written to directly. An `SQLite` file belongs to the server that runs; then the
 //! server is asked, in the name of its root.
 
-use std::fs;
 use std::io::Write as _;
 
 use anyhow::{Context as _, bail, ensure};
@@ -84,16 +83,13 @@ async fn make(config: &Config) -> anyhow::Result<Keys> {
 
 async fn ask_server(config: &Config, account: AccountId) -> anyhow::Result<Keys> {
     let files = Files::new(&config.data);
-    let path = files.address();
-    let address =
-        fs::read_to_string(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
-    let address = address.trim();
+    let address = files.read_address()?;
     let root = read_credentials(&files.root_credentials())?;
     let body = serde_json::to_vec(&MakeAccount {
         account_id: account,
     })?;
     let request = Request::post(ACCOUNTS)
-        .header(HOST, address)
+        .header(HOST, &address)
         .header(CONTENT_TYPE, "application/json");
     let (mut parts, ()) = request.body(())?.into_parts();
     let credentials = Credentials {
@@ -108,7 +104,8 @@ async fn ask_server(config: &Config, account: AccountId) -> anyhow::Result<Keys>
     };
     signer.sign(&mut parts, &body_hash(&body), Clock::system().now())?;
     let response = ask(
-        address,
+        &files,
+        &address,
         Request::from_parts(parts, Full::new(Bytes::from(body))),
     )
     .await?;

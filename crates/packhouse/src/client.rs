@@ -8,33 +8,38 @@ use http::{Request, Response};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
+
+use crate::files::Files;
+use crate::tls;
 
 /// For a whole exchange.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Of an answer.
 const LIMIT_BYTES: usize = 1 << 20;
 
-/// Sends one request to `127.0.0.1:7070`, over plain HTTP: it does not leave the machine.
+/// Sends one request to the server of this data directory, whose address is `address`.
 pub(crate) async fn ask(
+    files: &Files,
     address: &str,
     request: Request<Full<Bytes>>,
 ) -> anyhow::Result<Response<Bytes>> {
+    let certificate = files.certificate();
     let exchange = async {
-        let stream = TcpStream::connect(address)
+        let connected = TcpStream::connect(address).await;
+        let stream = connected.with_context(|| format!("no server at `{address}`"))?;
+        if certificate.exists() {
+            let stream = tls::connect(stream, &certificate).await;
+            over(
+                stream.with_context(|| format!("no TLS with `{address}`"))?,
+                request,
+            )
             .await
-            .with_context(|| format!("no server at `{address}`"))?;
-        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-        // Ends with the sender.
-        let driver = tokio::spawn(connection);
-        let (parts, body) = sender.send_request(request).await?.into_parts();
-        let Ok(body) = Limited::new(body, LIMIT_BYTES).collect().await else {
-            bail!("the answer of the server at `{address}` broke off or is too long");
-        };
-        drop(sender);
-        driver.abort();
-        Ok(Response::from_parts(parts, body.to_bytes()))
+        } else {
+            over(stream, request).await
+        }
     };
     match timeout(PATIENCE, exchange).await {
         Ok(answered) => answered,
@@ -42,5 +47,19 @@ pub(crate) async fn ask(
             "the server at `{address}` did not answer within {} s",
             PATIENCE.as_secs()
         ),
+    }
+}
+
+async fn over(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    request: Request<Full<Bytes>>,
+) -> anyhow::Result<Response<Bytes>> {
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+    // Ends with the runtime of the command, if not before.
+    tokio::spawn(connection);
+    let (parts, body) = sender.send_request(request).await?.into_parts();
+    match Limited::new(body, LIMIT_BYTES).collect().await {
+        Ok(body) => Ok(Response::from_parts(parts, body.to_bytes())),
+        Err(_) => bail!("the answer broke off or is too long"),
     }
 }

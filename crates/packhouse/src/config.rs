@@ -27,6 +27,7 @@ use settings::{Form, SETTINGS, Setting};
 pub(crate) struct Config {
     pub(crate) data: PathBuf,
     pub(crate) listen: SocketAddr,
+    pub(crate) tls: Option<TlsFiles>,
     /// Without a slash at its end.
     pub(crate) public_url: Option<String>,
     pub(crate) trusted_proxies: Vec<IpNet>,
@@ -43,6 +44,13 @@ pub(crate) struct Config {
     pub(crate) log_level: String,
     pub(crate) drain: Duration,
     pub(crate) limits: Limits,
+}
+
+/// What the port needs to speak TLS.
+#[derive(Debug, Clone)]
+pub(crate) struct TlsFiles {
+    pub(crate) certificate: PathBuf,
+    pub(crate) key: PathBuf,
 }
 
 /// How many and how large things may be.
@@ -274,11 +282,12 @@ impl Reader<'_> {
         let data = data(self.raw, &Raw::default());
         let listen: SocketAddr = self.value("listen");
         let insecure_http: bool = self.value("insecure-http");
-        if !listen.ip().is_loopback() && !insecure_http {
+        let tls = self.tls();
+        if !listen.ip().is_loopback() && !insecure_http && tls.is_none() {
             let origin = self.origin("listen");
             self.mistakes.push(format!(
-                "`listen` ({origin}) is `{listen}`, where others could read plain HTTP\n    hint: keep to 127.0.0.1, or \
-                 say `insecure-http` when a proxy in front speaks TLS"
+                "`listen` ({origin}) is `{listen}`, where others could read plain HTTP\n    hint: give \
+                 `tls-certificate` and `tls-key`, or say `insecure-http` when a proxy in front speaks TLS"
             ));
         }
         let log_level = self.text("log-level");
@@ -287,6 +296,7 @@ impl Reader<'_> {
         }
         Config {
             listen,
+            tls,
             public_url: self.public_url(),
             trusted_proxies: self.networks("trusted-proxy"),
             account_id: self.value("account-id"),
@@ -362,6 +372,24 @@ impl Reader<'_> {
             Ok(url) => Some(url),
             Err(why) => {
                 self.wrong(name, &text, &why);
+                None
+            }
+        }
+    }
+
+    fn tls(&mut self) -> Option<TlsFiles> {
+        let path = |name| {
+            self.raw
+                .get(name)
+                .map(|written| PathBuf::from(&written.text))
+        };
+        match (path("tls-certificate"), path("tls-key")) {
+            (Some(certificate), Some(key)) => Some(TlsFiles { certificate, key }),
+            (None, None) => None,
+            _ => {
+                let sentence =
+                    "`tls-certificate` and `tls-key` belong together, and only one of them is set";
+                self.mistakes.push(sentence.to_owned());
                 None
             }
         }

@@ -3,6 +3,7 @@
 //! A connection is watched by its bytes: one on which nothing moves any more is cut off, sooner when the process is
 //! asked to end. What a client is owed while bytes move is never cut short.
 
+use std::error::Error as StdError;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
@@ -22,6 +23,8 @@ use tokio_util::task::TaskTracker;
 
 use crate::house::SharedHouse;
 use crate::http::answer;
+use crate::peer::From;
+use crate::tls::Tls;
 
 /// For the head of a request, and between two requests.
 const HEAD: Duration = Duration::from_secs(75);
@@ -40,47 +43,123 @@ pub(crate) enum Phase {
     Ending,
 }
 
-/// Accepts until the phase changes, then waits until every connection has ended.
-pub(crate) async fn serve(
-    listener: TcpListener,
-    house: SharedHouse,
-    connections: usize,
-    drain: Duration,
-    mut phase: watch::Receiver<Phase>,
-) {
-    let places = Arc::new(Semaphore::new(connections));
-    let tracker = TaskTracker::new();
-    loop {
-        let place = tokio::select! {
-            place = Arc::clone(&places).acquire_owned() => place.expect("the semaphore is never closed"),
-            _ = phase.wait_for(|phase| *phase == Phase::Ending) => break,
-        };
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            _ = phase.wait_for(|phase| *phase == Phase::Ending) => break,
-        };
-        match accepted {
-            Ok((stream, address)) => {
-                let served = one(stream, address, house.clone(), drain, phase.clone());
-                tracker.spawn(async move {
-                    served.await;
-                    drop(place);
-                });
+/// A port: who answers there, and under which bounds.
+pub(crate) struct Port {
+    pub(crate) house: SharedHouse,
+    pub(crate) tls: Option<Tls>,
+    /// Served at once, at most.
+    pub(crate) connections: usize,
+    /// How long nothing may move on a connection while the process ends.
+    pub(crate) drain: Duration,
+}
+
+impl Port {
+    /// Accepts until the phase changes, then waits until every connection has ended.
+    pub(crate) async fn serve(self, listener: TcpListener, mut phase: watch::Receiver<Phase>) {
+        let places = Arc::new(Semaphore::new(self.connections));
+        let tracker = TaskTracker::new();
+        let port = Arc::new(self);
+        loop {
+            let place = tokio::select! {
+                place = Arc::clone(&places).acquire_owned() => place.expect("the semaphore is never closed"),
+                _ = phase.wait_for(|phase| *phase == Phase::Ending) => break,
+            };
+            let accepted = tokio::select! {
+                accepted = listener.accept() => accepted,
+                _ = phase.wait_for(|phase| *phase == Phase::Ending) => break,
+            };
+            match accepted {
+                Ok((stream, address)) => {
+                    let (port, phase) = (Arc::clone(&port), phase.clone());
+                    tracker.spawn(async move {
+                        port.greet(stream, address, phase).await;
+                        drop(place);
+                    });
+                }
+                Err(error) if is_of_one_connection(&error) => {}
+                Err(error) => {
+                    // Out of file descriptors, most likely; it passes when connections end.
+                    tracing::warn!(
+                        error = &error as &dyn StdError,
+                        "cannot accept a connection"
+                    );
+                    sleep(Duration::from_millis(100)).await;
+                }
             }
-            Err(error) if is_of_one_connection(&error) => {}
-            Err(error) => {
-                // Out of file descriptors, most likely; it passes when connections end.
-                tracing::warn!(
-                    error = &error as &dyn std::error::Error,
-                    "cannot accept a connection"
-                );
-                sleep(Duration::from_millis(100)).await;
+        }
+        drop(listener);
+        tracker.close();
+        tracker.wait().await;
+    }
+
+    /// Serves a connection, over TLS if that is what the port speaks.
+    async fn greet(&self, stream: TcpStream, address: SocketAddr, phase: watch::Receiver<Phase>) {
+        let open = Open::new(&self.house);
+        let from = From {
+            address,
+            is_tls: self.tls.is_some(),
+        };
+        // Small answers leave at once. A connection on which that cannot be set is as good as gone.
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(peer = %address, error = &error as &dyn StdError, "connection ended");
+            return;
+        }
+        match &self.tls {
+            None => self.attend(stream, from, phase).await,
+            Some(tls) => match tls.accept(stream).await {
+                Ok(stream) => self.attend(stream, from, phase).await,
+                Err(error) => {
+                    tracing::debug!(peer = %address, error = &error as &dyn StdError, "no TLS");
+                }
+            },
+        }
+        drop(open);
+    }
+
+    /// Answers one request after the other.
+    async fn attend(
+        &self,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        from: From,
+        mut phase: watch::Receiver<Phase>,
+    ) {
+        let moved = Arc::new(Moved::new());
+        let watched = Watched {
+            stream,
+            moved: Arc::clone(&moved),
+        };
+        let service = service_fn(|request| answer(Arc::clone(&self.house), from, request));
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEAD)
+            .max_buf_size(HEAD_BYTES)
+            .serve_connection(TokioIo::new(watched), service);
+        let mut connection = pin!(connection);
+        let mut silence = SILENCE;
+        let mut is_ending = false;
+        loop {
+            tokio::select! {
+                ended = connection.as_mut() => {
+                    if let Err(error) = ended {
+                        tracing::debug!(peer = %from.address, error = &error as &dyn StdError, "connection ended");
+                    }
+                    return;
+                }
+                _ = phase.wait_for(|phase| *phase == Phase::Ending), if !is_ending => {
+                    is_ending = true;
+                    silence = self.drain;
+                    connection.as_mut().graceful_shutdown();
+                }
+                () = sleep_until(moved.last() + silence) => {
+                    if moved.last() + silence <= Instant::now() {
+                        let seconds = silence.as_secs();
+                        tracing::info!(peer = %from.address, "connection cut off: nothing moved for {seconds} s");
+                        return;
+                    }
+                }
             }
         }
     }
-    drop(listener);
-    tracker.close();
-    tracker.wait().await;
 }
 
 /// The client went away before it was accepted.
@@ -90,56 +169,6 @@ fn is_of_one_connection(error: &io::Error) -> bool {
         error.kind(),
         ConnectionAborted | ConnectionRefused | ConnectionReset
     )
-}
-
-async fn one(
-    stream: TcpStream,
-    address: SocketAddr,
-    house: SharedHouse,
-    drain: Duration,
-    mut phase: watch::Receiver<Phase>,
-) {
-    // Small answers leave at once. A connection on which that cannot be set is as good as gone.
-    if stream.set_nodelay(true).is_err() {
-        return;
-    }
-    let open = Open::new(&house);
-    let moved = Arc::new(Moved::new());
-    let watched = Watched {
-        stream,
-        moved: Arc::clone(&moved),
-    };
-    let service = service_fn(|request| answer(Arc::clone(&house), address, request));
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD)
-        .max_buf_size(HEAD_BYTES)
-        .serve_connection(TokioIo::new(watched), service);
-    let mut connection = pin!(connection);
-    let mut silence = SILENCE;
-    let mut is_ending = false;
-    loop {
-        tokio::select! {
-            ended = connection.as_mut() => {
-                if let Err(error) = ended {
-                    tracing::debug!(peer = %address, error = &error as &dyn std::error::Error, "connection ended");
-                }
-                break;
-            }
-            _ = phase.wait_for(|phase| *phase == Phase::Ending), if !is_ending => {
-                is_ending = true;
-                silence = drain;
-                connection.as_mut().graceful_shutdown();
-            }
-            () = sleep_until(moved.last() + silence) => {
-                if moved.last() + silence <= Instant::now() {
-                    tracing::info!(peer = %address, "connection cut off: nothing moved for {} s", silence.as_secs());
-                    break;
-                }
-            }
-        }
-    }
-    drop(open);
 }
 
 /// Counts a connection while it is open.
@@ -183,12 +212,12 @@ impl Moved {
 }
 
 /// A stream that notes when bytes move.
-struct Watched {
-    stream: TcpStream,
+struct Watched<S> {
+    stream: S,
     moved: Arc<Moved>,
 }
 
-impl AsyncRead for Watched {
+impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -200,7 +229,7 @@ impl AsyncRead for Watched {
     }
 }
 
-impl AsyncWrite for Watched {
+impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,

@@ -3,6 +3,7 @@
 //! ```text
 //! DIR/address             127.0.0.1:7070                where the running server listens
 //! DIR/aws-config          an AWS config file            endpoint and region, for `packhouse env`
+//! DIR/certificate         DER                           of a server that speaks TLS, for commands that ask it
 //! DIR/root-credentials    an AWS shared-credentials     the root key                     } 0600, made once,
 //! DIR/admin-credentials   file                          the key of the user `admin`      } never overwritten
 //! DIR/credentials-ID      the same                      `admin` of a further account     }
@@ -69,6 +70,19 @@ impl Files {
         self.directory.join("address")
     }
 
+    /// There only while the last server that ran spoke TLS.
+    pub(crate) fn certificate(&self) -> PathBuf {
+        self.directory.join("certificate")
+    }
+
+    /// What [`Self::write_endpoint`] said of where the server listens.
+    pub(crate) fn read_address(&self) -> anyhow::Result<String> {
+        let path = self.address();
+        let text = fs::read_to_string(&path)
+            .with_context(|| format!("cannot read `{}`", path.display()))?;
+        Ok(text.trim().to_owned())
+    }
+
     fn aws_config(&self) -> PathBuf {
         self.directory.join("aws-config")
     }
@@ -78,9 +92,9 @@ impl Files {
         let Endpoint { url, region } = endpoint;
         replace(
             &self.aws_config(),
-            &format!("[default]\nendpoint_url = {url}\nregion = {region}\n"),
+            format!("[default]\nendpoint_url = {url}\nregion = {region}\n"),
         )?;
-        replace(&self.address(), &format!("{address}\n"))
+        replace(&self.address(), format!("{address}\n"))
     }
 
     /// What [`Self::write_endpoint`] said.
@@ -160,7 +174,7 @@ fn entry<'a>(text: &'a str, key: &str) -> Option<&'a str> {
 }
 
 /// Puts a whole new file in the place of the old one, so that a reader sees one or the other.
-pub(crate) fn replace(path: &Path, text: &str) -> io::Result<()> {
+pub(crate) fn replace(path: &Path, text: impl AsRef<[u8]>) -> io::Result<()> {
     let new = path.with_extension(format!("new-{}", std::process::id()));
     fs::write(&new, text)?;
     fs::rename(&new, path)

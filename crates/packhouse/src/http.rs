@@ -1,7 +1,6 @@
 //! From a request to its answer: who it is for, what comes back if that breaks, what is written down.
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::Ordering;
 
@@ -17,6 +16,7 @@ use tracing::Instrument as _;
 use crate::body::{Arriving, Leaving};
 use crate::doors::{control, health, own, packages};
 use crate::house::SharedHouse;
+use crate::peer::From;
 use crate::record::Record;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -61,12 +61,12 @@ fn is_action(query: Option<&str>) -> bool {
 /// Answers a request. Nothing that happens inside ends the connection.
 pub(crate) async fn answer(
     house: SharedHouse,
-    address: SocketAddr,
+    from: From,
     request: Request<Incoming>,
 ) -> Result<Response<Leaving>, Infallible> {
     let (parts, incoming) = request.into_parts();
     let mut record = Record::new(&house, &parts.method, parts.uri.path());
-    let peer = house.peer(address, &parts.headers);
+    let peer = house.proxies.peer(from, &parts.headers);
     let body = Arriving::new(incoming, parts.headers.contains_key(EXPECT));
     let door = Door::of(&parts.method, parts.uri.path(), parts.uri.query());
     let is_head = parts.method == Method::HEAD;

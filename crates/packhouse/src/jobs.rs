@@ -4,31 +4,94 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
+use store::Lease;
 use tokio::sync::watch;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval, interval_at};
 
 use crate::connection::Phase;
 use crate::house::House;
 
 /// Token keys are due by the hour; their steps are cheap to look for.
-const EVERY: Duration = Duration::from_mins(1);
+const ROTATE: Duration = Duration::from_mins(1);
+/// Bytes that nothing refers to are left alone for a day in any case.
+const SWEEP: Duration = Duration::from_hours(24);
+/// A server that has just been started has better things to do.
+const SWEEP_FIRST: Duration = Duration::from_mins(30);
+/// How long a node that died half way keeps the others from sweeping.
+const SWEEP_LEASE: Duration = Duration::from_mins(5);
 
-/// Runs the jobs until the process is asked to end.
+/// Runs the jobs until the process is asked to end. What they do may stop at any point.
 pub(crate) async fn run(house: Arc<House>, mut phase: watch::Receiver<Phase>) {
-    let mut ticks = interval(EVERY);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     // The first tick is at once, and opening the identities has just done this.
-    ticks.tick().await;
-    loop {
-        tokio::select! {
-            _ = ticks.tick() => {}
-            _ = phase.wait_for(|phase| *phase == Phase::Ending) => return,
-        }
-        if let Err(error) = house.iam.rotate(house.clock.now()).await {
-            tracing::warn!(
-                error = &error as &dyn Error,
-                "the keys that sign tokens could not be looked after"
-            );
-        }
+    let mut rotate = interval(ROTATE);
+    rotate.tick().await;
+    let mut sweeps = interval_at(Instant::now() + SWEEP_FIRST, SWEEP);
+    for ticks in [&mut rotate, &mut sweeps] {
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     }
+    let ending = phase.wait_for(|phase| *phase == Phase::Ending);
+    let rotating = async {
+        loop {
+            rotate.tick().await;
+            if let Err(error) = house.iam.rotate(house.clock.now()).await {
+                tracing::warn!(
+                    error = &error as &dyn Error,
+                    "the keys that sign tokens could not be looked after"
+                );
+            }
+        }
+    };
+    let sweeping = async {
+        loop {
+            sweeps.tick().await;
+            if let Err(error) = sweep(&house).await {
+                tracing::warn!(
+                    error = &*error as &dyn Error,
+                    "the sweep did not come to its end"
+                );
+            }
+        }
+    };
+    tokio::select! {
+        _ = ending => {}
+        () = rotating => {}
+        () = sweeping => {}
+    }
+}
+
+/// Removes what nothing refers to, unless another node is at it.
+async fn sweep(house: &House) -> Result<(), Box<dyn Error + Send + Sync>> {
+    let now = || house.clock.now().millis();
+    let database = &house.database;
+    let Some(mut lease) =
+        Lease::take(database, "sweep", database.node(), SWEEP_LEASE, now()).await?
+    else {
+        return Ok(());
+    };
+    let kept = async {
+        let mut ticks = interval(SWEEP_LEASE / 3);
+        loop {
+            ticks.tick().await;
+            match lease.renew(now()).await {
+                Ok(true) => {}
+                Ok(false) => return "another node has taken over the sweep".to_owned(),
+                Err(error) => {
+                    return format!("the lease of the sweep could not be renewed: {error}");
+                }
+            }
+        }
+    };
+    let swept = tokio::select! {
+        swept = house.catalog.sweep() => swept?,
+        lost = kept => return Err(lost.into()),
+    };
+    lease.release().await?;
+    tracing::info!(
+        blobs = swept.blobs,
+        bytes = swept.bytes,
+        rows = swept.rows,
+        notes = swept.notes,
+        "swept"
+    );
+    Ok(())
 }

@@ -18,22 +18,20 @@ mod http;
 mod jobs;
 mod logging;
 mod metrics;
+mod peer;
 mod record;
 mod serve;
 mod setup;
 mod show;
+mod tls;
 mod upstreams;
 
 use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use mimalloc::MiMalloc;
 
 use cli::{Account, Cli, Command, Upstreams};
-
-#[global_allocator]
-static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     match run(Cli::parse().command) {

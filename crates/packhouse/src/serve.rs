@@ -16,10 +16,11 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::config::{Config, Flags, Sources};
-use crate::connection::{self, Phase};
+use crate::config::{Config, Flags, Sources, TlsFiles};
+use crate::connection::{Phase, Port};
 use crate::files::{Endpoint, Files};
 use crate::house::House;
+use crate::tls::Tls;
 use crate::{jobs, logging, setup};
 
 /// Connections that wait to be accepted.
@@ -28,13 +29,19 @@ const BACKLOG: u32 = 1024;
 /// How long fetches that nobody waits for any more may go on after the last request.
 const FETCHES: Duration = Duration::from_secs(30);
 
+/// Threads that wait for the disk. Each keeps some memory for the pieces of 256 KiB that it reads; more of them than a disk
+/// has use for cost only that (`make bench` prints the memory of sixteen transfers at once).
+const BLOCKING_THREADS: usize = 32;
+
 pub(crate) fn run(flags: Flags) -> anyhow::Result<()> {
     let sources = Sources::read(flags, crate::environment());
     let config = sources.config()?;
     logging::start(config.log, &config.log_level);
     raise_file_limit();
+    keep_memory_private();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
+        .max_blocking_threads(BLOCKING_THREADS)
         .build()?;
     let ended = runtime.block_on(serve(config));
     // What still runs on blocking threads is not waited for: whoever wanted it is gone.
@@ -48,31 +55,25 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     setup::first_start(&config, &ground.iam).await?;
     let house = setup::house(&config, ground).await?;
 
+    let tls = match &config.tls {
+        Some(TlsFiles { certificate, key }) => Some(Tls::read(certificate, key)?),
+        None => None,
+    };
     let listener =
         listen(config.listen).with_context(|| format!("cannot listen on `{}`", config.listen))?;
     let address = listener.local_addr()?;
-    let url = config
-        .public_url
-        .clone()
-        .unwrap_or_else(|| format!("http://{}", reached_at(address)));
-    let endpoint = Endpoint {
-        url: url.clone(),
-        region: config.region.to_string(),
-    };
-    Files::new(&config.data)
-        .write_endpoint(&reached_at(address).to_string(), &endpoint)
+    let url = say_where(&config, address, tls.as_ref())
         .with_context(|| format!("cannot write into `{}`", config.data.display()))?;
 
     let (phase, watched) = watch::channel(Phase::Running);
     let jobs = tokio::spawn(jobs::run(Arc::clone(&house), watched.clone()));
-    let drain = config.drain;
-    let mut port = tokio::spawn(connection::serve(
-        listener,
-        Arc::clone(&house),
-        config.limits.connections,
-        drain,
-        watched,
-    ));
+    let port = Port {
+        house: Arc::clone(&house),
+        tls,
+        connections: config.limits.connections,
+        drain: config.drain,
+    };
+    let mut port = tokio::spawn(port.serve(listener, watched));
     tracing::info!("listening on {address}, reached at {url}");
 
     tokio::select! {
@@ -87,6 +88,26 @@ async fn serve(config: Config) -> anyhow::Result<()> {
         () = wait(&house, port, jobs) => tracing::info!("ended"),
     }
     Ok(())
+}
+
+/// Writes down where the server is, for the commands and scripts of this machine; tells where clients reach it.
+fn say_where(config: &Config, address: SocketAddr, tls: Option<&Tls>) -> std::io::Result<String> {
+    let files = Files::new(&config.data);
+    match tls {
+        Some(tls) => tls.write_certificate(&files.certificate())?,
+        None if files.certificate().exists() => std::fs::remove_file(files.certificate())?,
+        None => {}
+    }
+    let reached = reached_at(address).to_string();
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    let url = config
+        .public_url
+        .clone()
+        .unwrap_or_else(|| format!("{scheme}://{reached}"));
+    let region = config.region.to_string();
+    let endpoint = Endpoint { url, region };
+    files.write_endpoint(&reached, &endpoint)?;
+    Ok(endpoint.url)
 }
 
 async fn wait(house: &House, port: JoinHandle<()>, jobs: JoinHandle<()>) {
@@ -139,6 +160,16 @@ fn raise_file_limit() {
     };
     if let Err(error) = setrlimit(Resource::Nofile, wanted) {
         tracing::warn!(%error, "cannot raise the number of open files");
+    }
+}
+
+/// No core dumps, and no debugger of another process: there are keys in memory.
+fn keep_memory_private() {
+    #[cfg(target_os = "linux")]
+    if let Err(error) =
+        rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)
+    {
+        tracing::warn!(%error, "a crash may leave a core dump, with keys in it");
     }
 }
 

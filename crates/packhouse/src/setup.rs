@@ -17,6 +17,7 @@ use crate::config::Config;
 use crate::files::{Files, Key, write_credentials};
 use crate::house::House;
 use crate::metrics::Metrics;
+use crate::peer::Proxies;
 
 /// Database and identities: what a command needs that has nothing to do with packages.
 pub(crate) struct Ground {
@@ -147,7 +148,7 @@ pub(crate) async fn house(config: &Config, ground: Ground) -> anyhow::Result<Arc
         account: config.account_id,
         region: config.region.clone(),
         public_url: config.public_url.clone(),
-        trusted_proxies: config.trusted_proxies.clone(),
+        proxies: Proxies::new(config.trusted_proxies.clone()),
         is_ending: AtomicBool::new(false),
     }))
 }

@@ -157,10 +157,7 @@ impl World {
         }
     }
 
-    #[allow(
-        clippy::unused_self,
-        reason = "each test has one world, and calls read alike"
-    )]
+    #[allow(clippy::unused_self, reason = "reads as the other things of this world")]
     pub(crate) fn repository_at(&self, name: &str) -> RepositoryAt {
         RepositoryAt {
             domain: domain_at(),

@@ -140,6 +140,7 @@ fn all_mistakes_are_listed_each_with_its_setting_and_origin() {
         ("PACKHOUSE_BLOBS_SECRET_ACCESS_KEY", "hush"),
         ("PACKHOUSE_DATABASE", "mysql://u:hush@h/d"),
         ("PACKHOUSE_DRAIN_SECONDS", "soon"),
+        ("PACKHOUSE_TLS_KEY", "/a/key.pem"),
         ("PACKHOUSE_INSECURE_HTTP", "perhaps"),
         ("PACKHOUSE_UPSTREAM_NPMJS", "ftp://a.example/"),
     ];
@@ -155,7 +156,8 @@ fn all_mistakes_are_listed_each_with_its_setting_and_origin() {
         "`log` (environment PACKHOUSE_LOG) is `xml`: it is `text` or `json`",
         "`public-url` (environment PACKHOUSE_PUBLIC_URL) is `packages.example`",
         "`blobs` (file ",
-        "belong together",
+        "`blobs-access-key-id` and `blobs-secret-access-key` belong together",
+        "`tls-certificate` and `tls-key` belong together",
         "`database` (environment PACKHOUSE_DATABASE) is `mysql://u:(hidden)@h/d`",
         "`drain-seconds` (environment PACKHOUSE_DRAIN_SECONDS) is `soon`",
         "`insecure-http` (environment PACKHOUSE_INSECURE_HTTP) is `perhaps`",

@@ -21,8 +21,9 @@ use http_body_util::BodyStream;
 use iam::{Caller, NotSignedBy};
 
 use crate::body::{Arriving, NotWhole};
-use crate::house::{House, Peer};
+use crate::house::House;
 use crate::metrics::Face;
+use crate::peer::Peer;
 use crate::record::Record;
 
 /// The largest honest body is a policy document of 131,072 characters, percent-encoded up to three times that.

@@ -10,8 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::body::Arriving;
 use crate::doors::control;
-use crate::house::{House, Peer};
+use crate::house::House;
 use crate::metrics::Face;
+use crate::peer::Peer;
 use crate::record::Record;
 
 /// Makes an account.

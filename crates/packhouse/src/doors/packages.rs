@@ -14,9 +14,10 @@ use iam::{Caller, NotAuthenticated};
 
 use crate::body::Arriving;
 use crate::doors::token::{Token, token};
-use crate::house::{House, Peer};
+use crate::house::House;
 use crate::http::text;
 use crate::metrics::Face;
+use crate::peer::Peer;
 use crate::record::Record;
 
 /// Its clients hang when they are offered Basic.

@@ -10,4 +10,5 @@ mod packages;
 mod secrets;
 mod server;
 mod start;
+mod tls;
 mod wire;

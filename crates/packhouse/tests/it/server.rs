@@ -44,7 +44,12 @@ impl Server {
             .iter()
             .map(|argument| (*argument).to_owned())
             .collect();
-        let (child, address) = run(directory.path(), &arguments, "127.0.0.1:0");
+        Self::start_on("127.0.0.1:0", directory, arguments)
+    }
+
+    /// In a directory that has something in it already.
+    pub(crate) fn start_on(listen: &str, directory: TempDir, arguments: Vec<String>) -> Self {
+        let (child, address) = run(directory.path(), &arguments, listen);
         Self {
             directory,
             child,

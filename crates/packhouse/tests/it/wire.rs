@@ -102,6 +102,14 @@ impl Wire {
         bytes
     }
 
+    /// All that still comes until the other end closes.
+    pub(crate) fn rest(&mut self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        // A reset is an end too.
+        _ = self.0.read_to_end(&mut bytes);
+        bytes
+    }
+
     /// Whether the other end has closed, with nothing left to read.
     pub(crate) fn is_closed(&mut self) -> bool {
         matches!(self.0.read(&mut [0]), Ok(0) | Err(_))
