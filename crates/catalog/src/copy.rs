@@ -13,7 +13,7 @@ use crate::package::{Status, no_package};
 use crate::permit::Subject;
 use crate::record::{self, AssetRow, NewAsset, NewBytes, Recording, VersionRow, Way};
 use crate::repository::{Repository, RepositoryAt};
-use crate::upstream::Walk;
+use crate::upstream::Order;
 use crate::versions::{FailureCode, Outcomes};
 use crate::{Catalog, Error, Result};
 
@@ -79,6 +79,7 @@ impl Catalog {
             owner: &copying.destination.domain.owner,
             domain: Some(&destination.repository.domain),
             repository: Some(&destination.repository),
+            group: None,
             request_tags: None,
         };
         self.authorize(caller, Action::CopyPackageVersions, subject)
@@ -89,10 +90,10 @@ impl Catalog {
         let mut sources = vec![Arc::clone(&source.thing)];
         let format = self.0.formats.named(id.format.as_str());
         if let Some(format) = format.filter(|_| copying.include_from_upstream) {
-            let mut walk = Walk::begin(self, &source.thing, format).await?;
+            let mut order = Order::begin(self, &source.thing, format).await?;
             sources.clear();
-            while let Some(repository) = walk.step() {
-                walk.push_upstreams(&repository);
+            while let Some(repository) = order.step() {
+                order.push_upstreams(&repository);
                 sources.push(repository);
             }
         }

@@ -133,6 +133,7 @@ impl Catalog {
             owner: &at.owner,
             domain: None,
             repository: None,
+            group: None,
             request_tags: Some(&tags),
         };
         self.authorize(
@@ -223,6 +224,7 @@ impl Catalog {
             owner,
             domain: None,
             repository: None,
+            group: None,
             request_tags: None,
         };
         self.authorize(caller, Action::ListDomains, subject).await?;
@@ -272,7 +274,7 @@ impl Catalog {
         Ok(Some(((*domain.thing).clone(), figures)))
     }
 
-    /// A domain with its repositories: from the shelf, or read.
+    /// A domain with its repositories and package groups: from the shelf, or read.
     pub(crate) async fn find_domain(&self, at: &DomainAt) -> Result<Option<Arc<DomainMap>>> {
         let stamp = self.0.shelf.stamp(&domain_topic(at));
         if let Some(map) = self.0.shelf.domain(at, stamp) {
@@ -295,9 +297,11 @@ impl Catalog {
             .into_iter()
             .map(|repository| (repository.name.clone(), Arc::new(repository)))
             .collect();
+        let groups = self.read_groups(&domain).await?;
         let map = Arc::new(DomainMap {
             domain,
             repositories,
+            groups,
         });
         self.0.shelf.put_domain(at, stamp, &map);
         Ok(Some(map))

@@ -16,17 +16,20 @@ pub enum Kind {
     PackageVersion,
     /// A file of a version.
     Asset,
+    /// A package group.
+    PackageGroup,
 }
 
 impl Kind {
-    /// As the API spells it: `package-version`.
-    pub fn as_str(self) -> &'static str {
+    /// As the API spells it: `package-version`. It has no word for a package group.
+    pub fn as_str(self) -> Option<&'static str> {
         match self {
-            Kind::Domain => "domain",
-            Kind::Repository => "repository",
-            Kind::Package => "package",
-            Kind::PackageVersion => "package-version",
-            Kind::Asset => "asset",
+            Kind::Domain => Some("domain"),
+            Kind::Repository => Some("repository"),
+            Kind::Package => Some("package"),
+            Kind::PackageVersion => Some("package-version"),
+            Kind::Asset => Some("asset"),
+            Kind::PackageGroup => None,
         }
     }
 }

@@ -18,6 +18,7 @@ mod domain;
 mod error;
 mod fetch;
 mod format;
+mod group;
 mod ids;
 mod names;
 mod open;
@@ -57,6 +58,10 @@ pub use domain::{Domain, DomainAt, DomainFigures};
 pub use error::{Error, Kind, Result};
 pub use format::{
     BoxFuture, Connection, Dependency, Format, Formats, License, Manifest, Retention, Unreadable,
+};
+pub use group::{
+    AssociatedPackage, Association, GroupAt, GroupChange, GroupMode, GroupName, GroupPattern,
+    GroupRestriction, GroupRule, ListChange, NewPackageGroup, PackageGroup,
 };
 pub use names::{
     AssetId, AssetName, ConnectionName, DomainName, FormatName, InvalidName, Namespace, PackageId,
@@ -100,11 +105,18 @@ struct Inner {
     tasks: TaskTracker,
 }
 
-const MIGRATIONS: &[Migration] = &[Migration {
-    number: 1,
-    name: "catalog",
-    sql: include_str!("../migrations/0001_catalog.sql"),
-}];
+const MIGRATIONS: &[Migration] = &[
+    Migration {
+        number: 1,
+        name: "catalog",
+        sql: include_str!("../migrations/0001_catalog.sql"),
+    },
+    Migration {
+        number: 2,
+        name: "groups",
+        sql: include_str!("../migrations/0002_groups.sql"),
+    },
+];
 
 /// What a catalog is made of.
 pub struct Parts {

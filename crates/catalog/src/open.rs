@@ -21,7 +21,7 @@ use crate::publish::Publication;
 use crate::remote::{Asking, RemoteError, RemoteListing};
 use crate::repository::{Repository, RepositoryAt};
 use crate::screen::{View, screen};
-use crate::upstream::Walk;
+use crate::upstream::{Order, Walk};
 use crate::{Catalog, Error, Result, record, settle};
 
 /// A repository, opened by a caller for one request of one format.
@@ -230,9 +230,9 @@ impl OpenRepository {
     /// package. Retains nothing. Errors: `Denied`; `Remote` when a registry cannot be asked and nothing at all is known.
     pub async fn package(&self, id: &PackageId) -> Result<Option<Listing>> {
         self.may_read().await?;
-        let mut walk = Walk::begin(&self.catalog, &self.repository, self.format).await?;
+        let mut walk = Walk::begin(&self.catalog, &self.repository, self.format, id).await?;
         let mut merging = Merging::default();
-        while let Some(stop) = walk.next(&self.catalog, id).await? {
+        while let Some(stop) = walk.next(&self.catalog).await? {
             if stop.package.is_some() {
                 for row in self.catalog.recorded_versions(&stop.repository, id).await? {
                     merging.add_recorded(&row.record);
@@ -280,8 +280,9 @@ impl OpenRepository {
         id: &VersionId,
     ) -> Result<Option<(VersionRecord, Vec<AssetRecord>)>> {
         self.may_read().await?;
-        let mut walk = Walk::begin(&self.catalog, &self.repository, self.format).await?;
-        while let Some(stop) = walk.next(&self.catalog, &id.package).await? {
+        let mut walk =
+            Walk::begin(&self.catalog, &self.repository, self.format, &id.package).await?;
+        while let Some(stop) = walk.next(&self.catalog).await? {
             if let Some(package) = &stop.package
                 && let Some(row) = self.catalog.recorded_version(package, &id.version).await?
             {
@@ -422,10 +423,10 @@ impl OpenRepository {
 
     /// This repository and its upstreams, in walk order, without regard to any package.
     async fn on_the_way(&self) -> Result<Vec<Arc<Repository>>> {
-        let mut walk = Walk::begin(&self.catalog, &self.repository, self.format).await?;
+        let mut order = Order::begin(&self.catalog, &self.repository, self.format).await?;
         let mut repositories = Vec::new();
-        while let Some(repository) = walk.step() {
-            walk.push_upstreams(&repository);
+        while let Some(repository) = order.step() {
+            order.push_upstreams(&repository);
             repositories.push(repository);
         }
         Ok(repositories)

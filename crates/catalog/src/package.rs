@@ -1,7 +1,5 @@
 //! Packages and their versions, as one repository records them.
 
-use std::fmt;
-use std::str::FromStr;
 use std::sync::Arc;
 
 use aws::Timestamp;
@@ -429,21 +427,22 @@ macro_rules! spelled {
             }
         }
 
-        impl fmt::Display for $type {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        impl std::fmt::Display for $type {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.write_str(self.as_str())
             }
         }
 
-        impl FromStr for $type {
-            type Err = UnknownSpelling;
+        impl std::str::FromStr for $type {
+            type Err = $crate::UnknownSpelling;
 
-            fn from_str(text: &str) -> Result<Self, UnknownSpelling> {
-                match text { $($text => Ok($type::$variant),)* _ => Err(UnknownSpelling) }
+            fn from_str(text: &str) -> Result<Self, $crate::UnknownSpelling> {
+                match text { $($text => Ok($type::$variant),)* _ => Err($crate::UnknownSpelling) }
             }
         }
     };
 }
+pub(crate) use spelled;
 
 /// Not one of the values of the enumeration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -13,6 +13,7 @@ use iam::{Ask, AuthorizeError, Caller};
 use crate::action::Action;
 use crate::domain::{Domain, DomainAt};
 use crate::error::Kind;
+use crate::group::PackageGroup;
 use crate::names::PackageId;
 use crate::package::PackageAt;
 use crate::repository::{Repository, RepositoryAt};
@@ -50,6 +51,7 @@ pub(crate) struct Subject<'a> {
     pub(crate) owner: &'a AccountId,
     pub(crate) domain: Option<&'a Domain>,
     pub(crate) repository: Option<&'a Repository>,
+    pub(crate) group: Option<&'a PackageGroup>,
     /// Tags that the request would set.
     pub(crate) request_tags: Option<&'a [(String, String)]>,
 }
@@ -73,6 +75,7 @@ impl Catalog {
                 owner: &at.owner,
                 domain,
                 repository: None,
+                group: None,
                 request_tags: None,
             },
         )
@@ -105,6 +108,7 @@ impl Catalog {
                 owner: &at.domain.owner,
                 domain: map.as_ref().map(|map| &*map.domain),
                 repository: repository.map(|repository| &**repository),
+                group: None,
                 request_tags: None,
             },
         )
@@ -133,6 +137,7 @@ impl Catalog {
                 owner: &at.domain.owner,
                 domain: map.as_ref().map(|map| &*map.domain),
                 repository: repository.map(|repository| &**repository),
+                group: None,
                 request_tags: None,
             },
         )
@@ -168,10 +173,11 @@ impl Catalog {
         let repository = subject
             .repository
             .filter(|_| action.asks_repository_policy());
-        let tags: &[(String, String)] = match (subject.repository, subject.domain) {
-            (Some(repository), _) => &repository.tags,
+        let tags: &[(String, String)] = match (subject.group, subject.repository, subject.domain) {
+            (Some(group), _, _) => &group.tags,
+            (None, Some(repository), _) => &repository.tags,
             // A domain's tags count for the domain itself, not for what is being made in it.
-            (None, Some(domain)) if subject.resources.first() == Some(&&*domain.arn) => {
+            (None, None, Some(domain)) if subject.resources.first() == Some(&&*domain.arn) => {
                 &domain.tags
             }
             _ => &[],

@@ -18,7 +18,7 @@ use crate::permit::Permit;
 use crate::record::{self, NewAsset, NewBytes, Recording, VersionRow, Way};
 use crate::repository::Repository;
 use crate::upstream::Walk;
-use crate::{Catalog, Error, Result, origin};
+use crate::{Catalog, Error, Result};
 
 /// A version being published. Dropped: nothing is visible, and the bytes are swept.
 pub struct Publication {
@@ -113,10 +113,11 @@ impl Publication {
                     id.package.format
                 ))
             })?;
-        let mut walk = Walk::begin(&catalog, &repository, format).await?;
-        let here = walk.next(&catalog, &id.package).await?;
+        let mut walk = Walk::begin(&catalog, &repository, format, &id.package).await?;
+        let here = walk.next(&catalog).await?;
         let here = here.ok_or_else(|| Error::internal("a walk has no beginning"))?;
-        origin::may_publish(here.package.as_ref(), &repository, &id.package, by.now)?;
+        walk.ruling()
+            .may_publish(&repository, here.package.as_ref(), by.now)?;
         let existing = match &here.package {
             Some(package) => catalog.recorded_version(package, &id.version).await?,
             None => None,

@@ -15,10 +15,10 @@ use crate::error::Kind;
 use crate::format::Manifest;
 use crate::ids::new_id;
 use crate::names::{AssetName, PackageId, Version, VersionId};
-use crate::package::{Origin, OriginType, Restriction, Restrictions, Status, VersionRecord};
+use crate::package::{Origin, OriginType, Restrictions, Status, VersionRecord};
 use crate::repository::Repository;
 use crate::screen::{View, screen};
-use crate::{Error, Result};
+use crate::{Error, Result, group, origin};
 
 /// A package's row.
 #[derive(Debug, Clone)]
@@ -221,24 +221,6 @@ pub(crate) enum Way {
     Taken,
     /// Copied on purpose, whatever state it is in; of this origin.
     Copied(OriginType),
-}
-
-impl Way {
-    /// The origin controls of a package whose first version comes this way ("upstreams-and-origin" 6.2).
-    fn restrictions(self) -> Restrictions {
-        match self {
-            Way::Published | Way::Copied(OriginType::Internal | OriginType::Unknown) => {
-                Restrictions {
-                    publish: Restriction::Allow,
-                    upstream: Restriction::Block,
-                }
-            }
-            Way::Taken | Way::Copied(OriginType::External) => Restrictions {
-                publish: Restriction::Block,
-                upstream: Restriction::Allow,
-            },
-        }
-    }
 }
 
 /// Bytes for a version: brought along, or those of an asset in the same domain.
@@ -535,7 +517,7 @@ pub(crate) fn ensure_package(
     }
     let row = PackageRow {
         id: new_id(by.now)?,
-        restrictions: way.restrictions(),
+        restrictions: origin::first_control(way, group::is_open(tx, &repository.domain, id)?),
     };
     let mut values = vec![row.id.as_str().into()];
     values.extend(package_key(repository, id));

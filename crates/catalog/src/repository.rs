@@ -210,6 +210,7 @@ impl Catalog {
             owner: &at.owner,
             domain: map.as_ref().map(|map| &*map.domain),
             repository: None,
+            group: None,
             request_tags: Some(&tags),
         };
         self.authorize(caller, Action::CreateRepository, subject(&either))
@@ -317,6 +318,7 @@ impl Catalog {
             owner: account,
             domain: None,
             repository: None,
+            group: None,
             request_tags: None,
         };
         self.authorize(caller, Action::ListRepositories, subject)

@@ -1,6 +1,6 @@
 //! What was read is kept, and every writing transaction says what it changed.
 //!
-//! Two caches, for the two look-ups of a warm read: the repositories of a domain, and the assets of a repository. An
+//! Two caches, for the two look-ups of a warm read: the repositories and groups of a domain, and the assets of a repository. An
 //! entry carries the stamp that its topic had *before* it was read; a commit moves the topic's stamp on, here before the
 //! write returns and on other nodes through the database's notifications. So an entry is either true or not used. When
 //! a node cannot confirm that it hears the others, nothing kept is used.
@@ -14,6 +14,7 @@ use store::{Database, Location, Touched};
 
 use crate::asset::AssetRecord;
 use crate::domain::{Domain, DomainAt};
+use crate::group::Groups;
 use crate::names::{AssetId, RepositoryName};
 use crate::package::VersionRecord;
 use crate::repository::Repository;
@@ -24,10 +25,11 @@ const DOMAINS: u64 = 1_000;
 /// Assets whose records are kept: some 1 KB each.
 const ASSETS: u64 = 50_000;
 
-/// A domain with all its repositories: at most 1000 by quota.
+/// A domain with all its repositories, at most 1000 by quota, and all its package groups.
 pub(crate) struct DomainMap {
     pub(crate) domain: Arc<Domain>,
     pub(crate) repositories: HashMap<RepositoryName, Arc<Repository>>,
+    pub(crate) groups: Groups,
 }
 
 /// An asset of a version, with what decides whether it may be served.
@@ -87,7 +89,7 @@ impl Stamps {
     }
 }
 
-/// The topic that a transaction touches when it changes a domain or one of its repositories.
+/// The topic that a transaction touches when it changes a domain, one of its repositories or one of its groups.
 pub(crate) fn domain_topic(at: &DomainAt) -> String {
     format!("domain:{}/{}", at.owner, at.name)
 }

@@ -1,4 +1,4 @@
-//! Tags of domains and repositories.
+//! Tags of domains, repositories and package groups.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,6 +8,7 @@ use iam::Caller;
 use crate::action::Action;
 use crate::domain::{Domain, DomainAt, read_tags};
 use crate::error::Kind;
+use crate::group::{self, GroupAt, PackageGroup, no_group};
 use crate::names::is_other;
 use crate::permit::{Permit, Subject, no_domain, no_repository};
 use crate::repository::{Repository, RepositoryAt};
@@ -21,6 +22,8 @@ pub enum TaggedAt {
     Domain(DomainAt),
     /// A repository.
     Repository(RepositoryAt),
+    /// A package group.
+    PackageGroup(GroupAt),
 }
 
 const OF_DOMAIN: &str = "
@@ -33,6 +36,11 @@ const OF_REPOSITORY: &str = "
       FROM repositories
      WHERE id = $1";
 
+const OF_PACKAGE_GROUP: &str = "
+    SELECT tags
+      FROM package_groups
+     WHERE id = $1";
+
 const SET_OF_DOMAIN: &str = "
     UPDATE domains
        SET tags = $2
@@ -43,10 +51,16 @@ const SET_OF_REPOSITORY: &str = "
        SET tags = $2
      WHERE id = $1";
 
+const SET_OF_PACKAGE_GROUP: &str = "
+    UPDATE package_groups
+       SET tags = $2
+     WHERE id = $1";
+
 /// A thing with tags that the caller may act on.
 enum Tagged {
     Domain(Permit<Domain>),
     Repository(Permit<Repository>),
+    PackageGroup(Permit<PackageGroup>),
 }
 
 /// What a change does to the tags that are there.
@@ -59,6 +73,7 @@ impl Catalog {
         Ok(match self.tagged(caller, action, at, None).await? {
             Tagged::Domain(domain) => domain.tags.clone(),
             Tagged::Repository(repository) => repository.tags.clone(),
+            Tagged::PackageGroup(group) => group.tags.clone(),
         })
     }
 
@@ -102,10 +117,7 @@ impl Catalog {
         at: &TaggedAt,
         request_tags: Option<&[(String, String)]>,
     ) -> Result<Tagged> {
-        let domain_at = match at {
-            TaggedAt::Domain(at) => at,
-            TaggedAt::Repository(at) => &at.domain,
-        };
+        let domain_at = at.domain();
         let map = self.find_domain(domain_at).await?;
         let (arn, repository) = match at {
             TaggedAt::Domain(at) => (self.domain_arn(at), None),
@@ -113,47 +125,51 @@ impl Catalog {
                 let found = map.as_ref().and_then(|map| map.repositories.get(&at.name));
                 (self.repository_arn(at), found)
             }
+            TaggedAt::PackageGroup(at) => {
+                let group = self.package_group_asking(caller, action, at, request_tags);
+                return group.await.map(Tagged::PackageGroup);
+            }
         };
         let subject = Subject {
             resources: &[&arn],
             owner: &domain_at.owner,
             domain: map.as_ref().map(|map| &*map.domain),
             repository: repository.map(|repository| &**repository),
+            group: None,
             request_tags,
         };
         self.authorize(caller, action, subject).await?;
         let map = map.as_ref().ok_or_else(|| no_domain(domain_at))?;
-        Ok(match at {
-            TaggedAt::Domain(_) => {
-                Tagged::Domain(self.permit(Arc::clone(&map.domain), caller, action))
-            }
-            TaggedAt::Repository(at) => {
-                let repository = repository.ok_or_else(|| no_repository(at))?;
-                Tagged::Repository(self.permit(Arc::clone(repository), caller, action))
-            }
-        })
+        let TaggedAt::Repository(at) = at else {
+            let domain = Arc::clone(&map.domain);
+            return Ok(Tagged::Domain(self.permit(domain, caller, action)));
+        };
+        let repository = repository.ok_or_else(|| no_repository(at))?;
+        let repository = self.permit(Arc::clone(repository), caller, action);
+        Ok(Tagged::Repository(repository))
     }
 
     async fn edit_tags(&self, tagged: Tagged, edit: Arc<Edit>) -> Result<()> {
-        let limit = self.0.limits.tags_per_resource;
-        let (id, at, read, write) = match &tagged {
-            Tagged::Domain(domain) => {
-                let at = TaggedAt::Domain(domain.at());
-                (Arc::clone(&domain.id), at, OF_DOMAIN, SET_OF_DOMAIN)
-            }
+        let (limit, now) = (self.0.limits.tags_per_resource, self.now());
+        let (at, read, write) = match &tagged {
+            Tagged::Domain(domain) => (TaggedAt::Domain(domain.at()), OF_DOMAIN, SET_OF_DOMAIN),
             Tagged::Repository(repository) => {
                 let at = TaggedAt::Repository(repository.at());
-                (
-                    Arc::clone(&repository.id),
-                    at,
-                    OF_REPOSITORY,
-                    SET_OF_REPOSITORY,
-                )
+                (at, OF_REPOSITORY, SET_OF_REPOSITORY)
+            }
+            Tagged::PackageGroup(group) => {
+                let at = TaggedAt::PackageGroup(group.at());
+                (at, OF_PACKAGE_GROUP, SET_OF_PACKAGE_GROUP)
             }
         };
         self.0
             .database
             .write(move |tx| {
+                let id = match &tagged {
+                    Tagged::Domain(domain) => domain.id.to_string(),
+                    Tagged::Repository(repository) => repository.id.to_string(),
+                    Tagged::PackageGroup(group) => group::row_id(tx, group, now)?,
+                };
                 let rows = tx.rows(read, &[(&*id).into()])?;
                 let row = rows.first().ok_or_else(|| at.missing())?;
                 let mut tags: BTreeMap<_, _> = read_tags(row)?.into_iter().collect();
@@ -177,6 +193,7 @@ impl TaggedAt {
         match self {
             TaggedAt::Domain(at) => at,
             TaggedAt::Repository(at) => &at.domain,
+            TaggedAt::PackageGroup(at) => &at.domain,
         }
     }
 
@@ -184,6 +201,7 @@ impl TaggedAt {
         match self {
             TaggedAt::Domain(at) => (Kind::Domain, at.name.as_str()),
             TaggedAt::Repository(at) => (Kind::Repository, at.name.as_str()),
+            TaggedAt::PackageGroup(at) => (Kind::PackageGroup, &at.pattern),
         }
     }
 
@@ -191,6 +209,7 @@ impl TaggedAt {
         match self {
             TaggedAt::Domain(at) => no_domain(at),
             TaggedAt::Repository(at) => no_repository(at),
+            TaggedAt::PackageGroup(at) => no_group(&at.domain, &at.pattern),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! In which order repositories are asked, and what of a package each of them records.
 //!
-//! Depth first, as listed, each once ("upstreams-and-origin" 2 of the specification). A repository whose own origin
-//! control blocks upstreams for a package is a leaf for that package.
+//! Depth first, as listed, each once ("upstreams-and-origin" 2 of the specification). Where [`origin`] does not let a
+//! package come in, there is nothing behind a repository for that package.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use crate::fetch::Fetched;
 use crate::format::Format;
 use crate::names::{AssetId, PackageId, Version, VersionId};
 use crate::open::Purpose;
-use crate::origin;
+use crate::origin::{self, Ruling};
 use crate::package::Origin;
 use crate::record::{self, PackageRow, VERSIONS, VersionRow};
 use crate::remote::Remote;
@@ -35,8 +35,8 @@ const VERSION: &str = "
      WHERE package_id = $1
        AND version = $2";
 
-/// A walk from a repository through its upstreams, for one package.
-pub(crate) struct Walk {
+/// A repository and its upstreams, one after the other, without regard to any package.
+pub(crate) struct Order {
     map: Arc<DomainMap>,
     /// Those still to be asked, the next one last.
     ahead: Vec<Arc<Repository>>,
@@ -46,6 +46,14 @@ pub(crate) struct Walk {
     follows_upstreams: bool,
 }
 
+/// A walk from a repository through its upstreams, for one package.
+pub(crate) struct Walk {
+    order: Order,
+    from: Arc<Repository>,
+    package: PackageId,
+    ruling: Ruling,
+}
+
 /// A repository on the walk.
 pub(crate) struct Stop {
     pub(crate) repository: Arc<Repository>,
@@ -53,7 +61,7 @@ pub(crate) struct Stop {
     pub(crate) package: Option<PackageRow>,
 }
 
-impl Walk {
+impl Order {
     /// Begins at `from`, which is always asked.
     pub(crate) async fn begin(
         catalog: &Catalog,
@@ -71,28 +79,7 @@ impl Walk {
         })
     }
 
-    /// The next repository. Call [`Walk::go_on`] to have those behind it asked too.
-    pub(crate) async fn next(
-        &mut self,
-        catalog: &Catalog,
-        package: &PackageId,
-    ) -> Result<Option<Stop>> {
-        let Some(repository) = self.step() else {
-            return Ok(None);
-        };
-        let rows = catalog
-            .0
-            .database
-            .rows(PACKAGE, record::package_key(&repository, package))
-            .await?;
-        let package = rows.first().map(record::read_package).transpose()?;
-        Ok(Some(Stop {
-            repository,
-            package,
-        }))
-    }
-
-    /// The next repository, whatever it records.
+    /// The next repository. Call [`Order::push_upstreams`] to have those behind it asked too.
     pub(crate) fn step(&mut self) -> Option<Arc<Repository>> {
         while let Some(repository) = self.ahead.pop() {
             let is_first = self.seen.is_empty();
@@ -117,20 +104,77 @@ impl Walk {
             }
         }
     }
+}
 
-    /// Goes on behind a repository that did not have what is looked for, unless its origin control forbids. Gives its
+impl Walk {
+    /// Begins at `from`, which is always asked.
+    pub(crate) async fn begin(
+        catalog: &Catalog,
+        from: &Arc<Repository>,
+        format: &dyn Format,
+        package: &PackageId,
+    ) -> Result<Self> {
+        let order = Order::begin(catalog, from, format).await?;
+        Ok(Self {
+            ruling: Ruling::of(&order.map, package),
+            order,
+            from: Arc::clone(from),
+            package: package.clone(),
+        })
+    }
+
+    /// What the domain says about the package.
+    pub(crate) fn ruling(&self) -> &Ruling {
+        &self.ruling
+    }
+
+    /// The next repository. Call [`Walk::go_on`] to have those behind it asked too.
+    pub(crate) async fn next(&mut self, catalog: &Catalog) -> Result<Option<Stop>> {
+        let Some(repository) = self.order.step() else {
+            return Ok(None);
+        };
+        let rows = catalog
+            .0
+            .database
+            .rows(PACKAGE, record::package_key(&repository, &self.package))
+            .await?;
+        let package = rows.first().map(record::read_package).transpose()?;
+        Ok(Some(Stop {
+            repository,
+            package,
+        }))
+    }
+
+    /// Goes on behind a repository that did not have what is looked for, as far as [`origin`] lets it come in. Gives its
     /// registry, if it has one of this format, which is to be asked before its upstreams.
+    ///
+    /// Upstreams are a matter of the repository that would keep what they have, the first; those in between keep nothing,
+    /// and are asked for their own controls alone. A registry is a matter of the repository that is connected to it.
     pub(crate) fn go_on(
         &mut self,
         catalog: &Catalog,
         stop: &Stop,
         format: &dyn Format,
     ) -> Option<Remote> {
-        if !self.follows_upstreams || !origin::may_take(stop.package.as_ref()) {
+        let Stop {
+            repository,
+            package,
+        } = stop;
+        if !self.order.follows_upstreams {
             return None;
         }
-        self.push_upstreams(&stop.repository);
-        catalog.remote_of(&stop.repository, format)
+        let goes_on = if repository.id == self.from.id {
+            !repository.upstreams.is_empty() && self.ruling.may_retain(repository, package.as_ref())
+        } else {
+            origin::may_take(package.as_ref())
+        };
+        if goes_on {
+            self.order.push_upstreams(repository);
+        }
+        let remote = catalog.remote_of(repository, format)?;
+        self.ruling
+            .may_ingest(repository, package.as_ref())
+            .then_some(remote)
     }
 }
 
@@ -144,8 +188,8 @@ impl Catalog {
         purpose: Purpose,
     ) -> Result<Option<Asset>> {
         let version = &id.version;
-        let mut walk = Walk::begin(self, from, format).await?;
-        while let Some(stop) = walk.next(self, &version.package).await? {
+        let mut walk = Walk::begin(self, from, format, &version.package).await?;
+        while let Some(stop) = walk.next(self).await? {
             if let Some(package) = &stop.package
                 && let Some(row) = self.recorded_version(package, &version.version).await?
             {
@@ -200,7 +244,7 @@ impl Catalog {
         purpose: Purpose,
     ) -> Result<Option<Asset>> {
         let version = &id.version;
-        while let Some(stop) = walk.next(self, &version.package).await? {
+        while let Some(stop) = walk.next(self).await? {
             if let Some(package) = &stop.package
                 && let Some(row) = self.recorded_version(package, &version.version).await?
                 && row.record.origin == *origin
@@ -291,7 +335,7 @@ impl Catalog {
         {
             return Ok(Some(remote.connection().to_string()));
         }
-        while let Some(stop) = walk.next(self, &id.package).await? {
+        while let Some(stop) = walk.next(self).await? {
             if let Some(package) = &stop.package
                 && self.recorded_version(package, &id.version).await?.is_some()
             {

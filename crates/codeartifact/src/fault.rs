@@ -32,7 +32,7 @@ pub(crate) fn fault(error: Error) -> Fault {
             StatusCode::PAYMENT_REQUIRED,
             format!("An asset may have at most {limit_bytes} bytes"),
         )
-        .with("resourceType", Kind::Asset.as_str()),
+        .with("resourceType", "asset"),
         Error::Interrupted(source) => {
             tracing::info!(
                 error = &source as &dyn StdError,

@@ -27,10 +27,12 @@ mod at;
 mod connection;
 mod domain;
 mod fault;
+mod group;
 mod members;
 mod operation;
 mod package;
 mod paging;
+mod pattern;
 mod policy;
 mod repository;
 mod tag;
@@ -114,9 +116,6 @@ pub async fn call(cx: &Context, operation: &'static Operation, input: Input) -> 
 }
 
 async fn run(cx: &Context, operation: &'static Operation, input: Input) -> Result<Answer, Failure> {
-    let Some(run) = operation.run else {
-        return Err(operation.not_implemented().into());
-    };
     let Input {
         query,
         headers,
@@ -128,7 +127,7 @@ async fn run(cx: &Context, operation: &'static Operation, input: Input) -> Resul
         (Kind::AssetIn, body) => (Bytes::new(), Some(body)),
     };
     let input = rest_json::Input::new(query, headers, &document)?;
-    run(Request {
+    (operation.run)(Request {
         cx,
         operation,
         input,

@@ -5,7 +5,10 @@ use std::str::FromStr;
 use aws::member::{check_length, check_pattern, parse_integer};
 use aws::reader::{Field, Reader};
 use aws::{Member, Violation, member};
-use catalog::{FormatName, InvalidName, OriginType, RepositoryName, Restriction, Status};
+use catalog::{
+    FormatName, GroupMode, GroupRestriction, InvalidName, OriginType, RepositoryName, Restriction,
+    Status,
+};
 use unicode_general_category::{GeneralCategory as G, get_general_category};
 
 /// The package formats of the API, in its order. That a server serves one is another matter.
@@ -37,6 +40,18 @@ pub(crate) fn format(text: &str) -> Result<FormatName, Violation> {
 pub(crate) fn restriction(text: &str) -> Result<Restriction, Violation> {
     text.parse()
         .map_err(|_| Violation::Enum(Restriction::SPELLINGS))
+}
+
+/// `originRestrictionType` of a package group.
+pub(crate) fn group_restriction(text: &str) -> Result<GroupRestriction, Violation> {
+    text.parse()
+        .map_err(|_| Violation::Enum(GroupRestriction::SPELLINGS))
+}
+
+/// The mode of a restriction of a package group.
+pub(crate) fn group_mode(text: &str) -> Result<GroupMode, Violation> {
+    text.parse()
+        .map_err(|_| Violation::Enum(GroupMode::SPELLINGS))
 }
 
 /// `originType`.
@@ -168,6 +183,16 @@ impl Member for Description {
     }
 }
 
+/// `contactInfo` of a package group: up to 1000 characters, no line breaks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ContactInfo(pub(crate) String);
+
+impl Member for ContactInfo {
+    fn parse(text: &str) -> Result<Self, Violation> {
+        printable(text, 0, 1000, "\\P{C}*").map(Self)
+    }
+}
+
 /// `policyRevision`: 1 to 100 characters without blanks, opaque.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct PolicyRevision(pub(crate) String);
@@ -256,7 +281,7 @@ fn printable(
 }
 
 /// A character of category C: control, format, surrogate, private use, unassigned.
-fn is_other(c: char) -> bool {
+pub(crate) fn is_other(c: char) -> bool {
     matches!(
         get_general_category(c),
         G::Control | G::Format | G::Surrogate | G::PrivateUse | G::Unassigned

@@ -1,19 +1,18 @@
 //! The table: 48 operations, one a line.
 //!
-//! Method, path and name are the published service model's, and a test compares every line with it. A line without a
-//! function at its end is an operation that this version does not have; it is answered as such, whatever its input.
+//! Method, path and name are the published service model's, and a test compares every line with it.
 
 use std::future::Future;
 use std::pin::Pin;
 
-use http::{Method, StatusCode};
+use http::Method;
 
 use aws::{Fault, Reason};
 use catalog::Action;
 
 use crate::{Answer, Failure, Request};
 use crate::{
-    asset, connection, domain, package, policy, repository, tag, token, version, versions,
+    asset, connection, domain, group, package, policy, repository, tag, token, version, versions,
 };
 
 /// Where the bytes of an asset travel, which tells the door how to treat the body.
@@ -40,31 +39,11 @@ pub struct Operation {
     pub kind: Kind,
     /// What it asks for: always the first, the others where the input calls for them.
     pub actions: &'static [Action],
-    pub(crate) run: Option<Run>,
+    pub(crate) run: Run,
 }
 
 pub(crate) type Running<'a> = Pin<Box<dyn Future<Output = Result<Answer, Failure>> + Send + 'a>>;
 pub(crate) type Run = for<'a> fn(Request<'a>) -> Running<'a>;
-
-impl Operation {
-    /// Whether this version of Packhouse has it.
-    pub fn is_implemented(&self) -> bool {
-        self.run.is_some()
-    }
-
-    /// 501 and not a name of the service model: SDKs retry on `InternalServerException`, and nothing here is gained by
-    /// asking again.
-    pub(crate) fn not_implemented(&self) -> Fault {
-        Fault::new(
-            "NotImplementedException",
-            StatusCode::NOT_IMPLEMENTED,
-            format!(
-                "Operation {} is not implemented yet by this version of Packhouse",
-                self.name
-            ),
-        )
-    }
-}
 
 /// The operation with this method and path.
 pub fn find(method: &Method, path: &str) -> Option<&'static Operation> {
@@ -82,7 +61,7 @@ pub fn unknown(method: &Method, path: &str) -> Fault {
 }
 
 macro_rules! operations {
-    ($($name:ident $method:ident $path:literal $kind:ident [$($action:ident)+] $(=> $run:path)?;)*) => {
+    ($($name:ident $method:ident $path:literal $kind:ident [$($action:ident)+] => $run:path;)*) => {
         /// Every operation of the `CodeArtifact` API, by name.
         pub static OPERATIONS: &[Operation] = &[$(Operation {
             name: stringify!($name),
@@ -90,11 +69,9 @@ macro_rules! operations {
             path: $path,
             kind: Kind::$kind,
             actions: &[$(Action::$action),+],
-            run: operations!(@run $($run)?),
+            run: |request| Box::pin($run(request)),
         },)*];
     };
-    (@run) => { None };
-    (@run $run:path) => { Some(|request| Box::pin($run(request))) };
 }
 
 #[rustfmt::skip]
@@ -102,40 +79,40 @@ operations! {
     AssociateExternalConnection           POST   "/v1/repository/external-connection"        Json     [AssociateExternalConnection] => connection::associate;
     CopyPackageVersions                   POST   "/v1/package/versions/copy"                 Json     [CopyPackageVersions ReadFromRepository] => versions::copy;
     CreateDomain                          POST   "/v1/domain"                                Json     [CreateDomain TagResource] => domain::create;
-    CreatePackageGroup                    POST   "/v1/package-group"                         Json     [CreatePackageGroup TagResource];
+    CreatePackageGroup                    POST   "/v1/package-group"                         Json     [CreatePackageGroup TagResource] => group::create;
     CreateRepository                      POST   "/v1/repository"                            Json     [CreateRepository AssociateWithDownstreamRepository TagResource] => repository::create;
     DeleteDomain                          DELETE "/v1/domain"                                Json     [DeleteDomain] => domain::delete;
     DeleteDomainPermissionsPolicy         DELETE "/v1/domain/permissions/policy"             Json     [DeleteDomainPermissionsPolicy] => policy::delete_of_domain;
     DeletePackage                         DELETE "/v1/package"                               Json     [DeletePackage] => package::delete;
-    DeletePackageGroup                    DELETE "/v1/package-group"                         Json     [DeletePackageGroup];
+    DeletePackageGroup                    DELETE "/v1/package-group"                         Json     [DeletePackageGroup] => group::delete;
     DeletePackageVersions                 POST   "/v1/package/versions/delete"               Json     [DeletePackageVersions] => versions::delete;
     DeleteRepository                      DELETE "/v1/repository"                            Json     [DeleteRepository] => repository::delete;
     DeleteRepositoryPermissionsPolicy     DELETE "/v1/repository/permissions/policies"       Json     [DeleteRepositoryPermissionsPolicy] => policy::delete_of_repository;
     DescribeDomain                        GET    "/v1/domain"                                Json     [DescribeDomain] => domain::describe;
     DescribePackage                       GET    "/v1/package"                               Json     [DescribePackage] => package::describe;
-    DescribePackageGroup                  GET    "/v1/package-group"                         Json     [DescribePackageGroup];
+    DescribePackageGroup                  GET    "/v1/package-group"                         Json     [DescribePackageGroup] => group::describe;
     DescribePackageVersion                GET    "/v1/package/version"                       Json     [DescribePackageVersion] => version::describe;
     DescribeRepository                    GET    "/v1/repository"                            Json     [DescribeRepository] => repository::describe;
     DisassociateExternalConnection        DELETE "/v1/repository/external-connection"        Json     [DisassociateExternalConnection] => connection::disassociate;
     DisposePackageVersions                POST   "/v1/package/versions/dispose"              Json     [DisposePackageVersions] => versions::dispose;
-    GetAssociatedPackageGroup             GET    "/v1/get-associated-package-group"          Json     [GetAssociatedPackageGroup];
+    GetAssociatedPackageGroup             GET    "/v1/get-associated-package-group"          Json     [GetAssociatedPackageGroup] => group::associated;
     GetAuthorizationToken                 POST   "/v1/authorization-token"                   Json     [GetAuthorizationToken] => token::get;
     GetDomainPermissionsPolicy            GET    "/v1/domain/permissions/policy"             Json     [GetDomainPermissionsPolicy] => policy::get_of_domain;
     GetPackageVersionAsset                GET    "/v1/package/version/asset"                 AssetOut [GetPackageVersionAsset] => asset::get;
     GetPackageVersionReadme               GET    "/v1/package/version/readme"                Json     [GetPackageVersionReadme] => version::readme;
     GetRepositoryEndpoint                 GET    "/v1/repository/endpoint"                   Json     [GetRepositoryEndpoint] => repository::endpoint;
     GetRepositoryPermissionsPolicy        GET    "/v1/repository/permissions/policy"         Json     [GetRepositoryPermissionsPolicy] => policy::get_of_repository;
-    ListAllowedRepositoriesForGroup       GET    "/v1/package-group-allowed-repositories"    Json     [ListAllowedRepositoriesForGroup];
-    ListAssociatedPackages                GET    "/v1/list-associated-packages"              Json     [ListAssociatedPackages];
+    ListAllowedRepositoriesForGroup       GET    "/v1/package-group-allowed-repositories"    Json     [ListAllowedRepositoriesForGroup] => group::list_allowed_repositories;
+    ListAssociatedPackages                GET    "/v1/list-associated-packages"              Json     [ListAssociatedPackages] => group::list_packages;
     ListDomains                           POST   "/v1/domains"                               Json     [ListDomains] => domain::list;
-    ListPackageGroups                     POST   "/v1/package-groups"                        Json     [ListPackageGroups];
+    ListPackageGroups                     POST   "/v1/package-groups"                        Json     [ListPackageGroups] => group::list;
     ListPackageVersionAssets              POST   "/v1/package/version/assets"                Json     [ListPackageVersionAssets] => asset::list;
     ListPackageVersionDependencies        POST   "/v1/package/version/dependencies"          Json     [ListPackageVersionDependencies] => version::dependencies;
     ListPackageVersions                   POST   "/v1/package/versions"                      Json     [ListPackageVersions] => version::list;
     ListPackages                          POST   "/v1/packages"                              Json     [ListPackages] => package::list;
     ListRepositories                      POST   "/v1/repositories"                          Json     [ListRepositories] => repository::list;
     ListRepositoriesInDomain              POST   "/v1/domain/repositories"                   Json     [ListRepositoriesInDomain] => repository::list_in_domain;
-    ListSubPackageGroups                  POST   "/v1/package-groups/sub-groups"             Json     [ListSubPackageGroups];
+    ListSubPackageGroups                  POST   "/v1/package-groups/sub-groups"             Json     [ListSubPackageGroups] => group::list_sub_groups;
     ListTagsForResource                   POST   "/v1/tags"                                  Json     [ListTagsForResource] => tag::list;
     PublishPackageVersion                 POST   "/v1/package/version/publish"               AssetIn  [PublishPackageVersion] => asset::publish;
     PutDomainPermissionsPolicy            PUT    "/v1/domain/permissions/policy"             Json     [PutDomainPermissionsPolicy] => policy::put_of_domain;
@@ -143,8 +120,8 @@ operations! {
     PutRepositoryPermissionsPolicy        PUT    "/v1/repository/permissions/policy"         Json     [PutRepositoryPermissionsPolicy] => policy::put_of_repository;
     TagResource                           POST   "/v1/tag"                                   Json     [TagResource] => tag::tag;
     UntagResource                         POST   "/v1/untag"                                 Json     [UntagResource] => tag::untag;
-    UpdatePackageGroup                    PUT    "/v1/package-group"                         Json     [UpdatePackageGroup];
-    UpdatePackageGroupOriginConfiguration PUT    "/v1/package-group-origin-configuration"    Json     [UpdatePackageGroupOriginConfiguration];
+    UpdatePackageGroup                    PUT    "/v1/package-group"                         Json     [UpdatePackageGroup] => group::update;
+    UpdatePackageGroupOriginConfiguration PUT    "/v1/package-group-origin-configuration"    Json     [UpdatePackageGroupOriginConfiguration] => group::update_origin_configuration;
     UpdatePackageVersionsStatus           POST   "/v1/package/versions/update_status"        Json     [UpdatePackageVersionsStatus] => versions::update_status;
     UpdateRepository                      PUT    "/v1/repository"                            Json     [UpdateRepository AssociateWithDownstreamRepository] => repository::update;
 }

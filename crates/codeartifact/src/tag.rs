@@ -1,9 +1,8 @@
-//! Tags of domains and repositories, which are named by ARN here.
+//! Tags of domains, repositories and package groups, which are named by ARN here.
 
 use aws::reader::Reader;
 use aws::{Arn, Fault, Reason, Region};
-use catalog::{DomainAt, RepositoryAt, TaggedAt};
-use http::StatusCode;
+use catalog::{DomainAt, GroupAt, GroupPattern, RepositoryAt, TaggedAt};
 use serde::Serialize;
 
 use crate::members::{self, AnyArn};
@@ -33,7 +32,7 @@ fn arn(read: &mut Reader<'_>) -> Option<AnyArn> {
 fn tagged(arn: &AnyArn, region: &Region) -> Result<TaggedAt, Fault> {
     let wrong = || {
         let message = format!(
-            "`{}` is not the ARN of a domain or repository in {region}",
+            "`{}` is not the ARN of a domain, repository or package group in {region}",
             arn.0
         );
         Fault::validation(Reason::Other, message)
@@ -58,11 +57,14 @@ fn tagged(arn: &AnyArn, region: &Region) -> Result<TaggedAt, Fault> {
                 name: name_of_it,
             }))
         }
-        "package-group" => Err(Fault::new(
-            "NotImplementedException",
-            StatusCode::NOT_IMPLEMENTED,
-            "Tags of package groups are not implemented yet by this version of Packhouse",
-        )),
+        "package-group" => {
+            let (name, pattern) = rest.split_once('/').ok_or_else(wrong)?;
+            let pattern = GroupPattern::decode(pattern);
+            Ok(TaggedAt::PackageGroup(GroupAt {
+                domain: domain(name)?,
+                pattern: format!("/{pattern}"),
+            }))
+        }
         _ => Err(wrong()),
     }
 }
@@ -108,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_arn_names_a_domain_or_a_repository() {
+    fn an_arn_names_a_domain_a_repository_or_a_package_group() {
         let region: Region = "eu-central-1".parse().unwrap();
         let tagged = |text: &str| tagged(&AnyArn(text.to_owned()), &region);
         let domain = DomainAt {
@@ -120,10 +122,25 @@ mod tests {
         let found =
             tagged("arn:aws:codeartifact:eu-central-1:111122223333:repository/my-domain/a.b");
         let expected = RepositoryAt {
-            domain,
+            domain: domain.clone(),
             name: "a.b".parse().unwrap(),
         };
         assert_eq!(found.unwrap(), TaggedAt::Repository(expected));
+        for (encoded, pattern) in [
+            ("/%2a", "/*"),
+            ("/npm//foo%24", "/npm//foo$"),
+            ("/npm/my~", "/npm/my~"),
+            // Capitals encode nothing, so this is not the root group, nor any other.
+            ("/%2A", "/%2A"),
+        ] {
+            let of = "arn:aws:codeartifact:eu-central-1:111122223333:package-group/my-domain";
+            let expected = GroupAt {
+                domain: domain.clone(),
+                pattern: pattern.to_owned(),
+            };
+            let found = tagged(&format!("{of}{encoded}")).unwrap();
+            assert_eq!(found, TaggedAt::PackageGroup(expected));
+        }
         for (text, code) in [
             ("nonsense", "ValidationException"),
             (
@@ -163,8 +180,8 @@ mod tests {
                 "ValidationException",
             ),
             (
-                "arn:aws:codeartifact:eu-central-1:111122223333:package-group/my-domain/%2a",
-                "NotImplementedException",
+                "arn:aws:codeartifact:eu-central-1:111122223333:package-group/my-domain",
+                "ValidationException",
             ),
         ] {
             assert_eq!(tagged(text).unwrap_err().code, code, "{text}");

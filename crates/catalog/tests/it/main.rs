@@ -6,8 +6,10 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 #![allow(clippy::print_stderr, reason = "tests say what they skip")]
 
+mod confusion;
 mod domains;
 mod fetching;
+mod groups;
 mod history;
 mod publishing;
 mod registry;

@@ -8,8 +8,9 @@ use aws::sigv4::{Claim, Credentials, EMPTY_HASH, Rules, Signer};
 use aws::{AccountId, Clock, Region, Timestamp};
 use bytes::Bytes;
 use catalog::{
-    Asset, Catalog, DomainAt, Formats, Limits, NewRepository, OpenRepository, Parts, Promise,
-    Purpose, RemoteSettings, RepositoryAt, Then,
+    Action, Asset, Catalog, DomainAt, Formats, GroupAt, GroupChange, GroupMode, GroupRestriction,
+    Limits, ListChange, NewPackageGroup, NewRepository, OpenRepository, PackageGroup, Parts,
+    Permit, Promise, Purpose, RemoteSettings, RepositoryAt, Restrictions, Then,
 };
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use iam::{Caller, Iam, MasterKey, Settings, Source};
@@ -26,6 +27,9 @@ pub(crate) struct World {
     pub(crate) registry: Registry,
     _directory: tempfile::TempDir,
 }
+
+/// What became of the lists of a package group.
+pub(crate) type ListChanges = BTreeMap<GroupRestriction, ListChange>;
 
 /// Runs a test over every pair of stores that is at hand.
 pub(crate) fn over_each<F: Future<Output = ()>>(test: impl Fn(World) -> F) {
@@ -199,12 +203,81 @@ impl World {
             .catalog
             .repository(
                 &self.admin,
-                catalog::Action::AssociateExternalConnection,
+                Action::AssociateExternalConnection,
                 &self.repository_at(name),
             )
             .await
             .unwrap();
         permit.connect(&CONNECTION.parse().unwrap()).await.unwrap();
+    }
+
+    /// A package group that inherits everything.
+    pub(crate) async fn group(&self, pattern: &str) {
+        let new = NewPackageGroup {
+            pattern: pattern.parse().unwrap(),
+            contact_info: None,
+            description: None,
+            tags: Vec::new(),
+        };
+        self.catalog
+            .create_package_group(&self.admin, &domain_at(), new)
+            .await
+            .unwrap();
+    }
+
+    /// A package group, to do this to it.
+    pub(crate) async fn group_for(
+        &self,
+        action: Action,
+        pattern: &str,
+    ) -> catalog::Result<Permit<PackageGroup>> {
+        let at = GroupAt {
+            domain: domain_at(),
+            pattern: pattern.to_owned(),
+        };
+        self.catalog.package_group(&self.admin, action, &at).await
+    }
+
+    /// Changes the origin configuration of a package group.
+    pub(crate) async fn rule(&self, pattern: &str, change: GroupChange) -> ListChanges {
+        let action = Action::UpdatePackageGroupOriginConfiguration;
+        let group = self.group_for(action, pattern).await.unwrap();
+        group.set_origin(change).await.unwrap().1
+    }
+
+    /// Gives restrictions of a package group these modes.
+    pub(crate) async fn set_modes(&self, pattern: &str, modes: &[(GroupRestriction, GroupMode)]) {
+        let change = GroupChange {
+            modes: modes.iter().copied().collect(),
+            ..GroupChange::default()
+        };
+        self.rule(pattern, change).await;
+    }
+
+    /// The package's own control in a repository: publish, upstream.
+    pub(crate) async fn control(&self, repository: &str, name: &str) -> String {
+        let at = self.repository_at(repository);
+        let id = crate::toy::package(name);
+        let package = self
+            .catalog
+            .package(&self.admin, Action::DescribePackage, &at, &id)
+            .await
+            .unwrap();
+        let Restrictions { publish, upstream } = package.describe().await.unwrap().restrictions;
+        format!("{publish} {upstream}")
+    }
+
+    /// Sets it; the package need not be there.
+    pub(crate) async fn set_control(&self, repository: &str, name: &str, control: Restrictions) {
+        let (at, id) = (self.repository_at(repository), crate::toy::package(name));
+        let action = Action::PutPackageOriginConfiguration;
+        let package = self.catalog.package(&self.admin, action, &at, &id);
+        package
+            .await
+            .unwrap()
+            .set_restrictions(control)
+            .await
+            .unwrap();
     }
 
     pub(crate) async fn open(&self, repository: &str) -> OpenRepository {

@@ -15,12 +15,11 @@ async fn every_member_of_every_answer_is_sent() {
     let world = World::begin().await.with_repository().await;
     domains_and_repositories(&world).await;
     policies_and_tags(&world).await;
+    groups(&world).await;
     packages(&world).await;
 
-    let here = OPERATIONS
+    let expected: BTreeSet<String> = OPERATIONS
         .iter()
-        .filter(|operation| operation.is_implemented());
-    let expected: BTreeSet<String> = here
         .flat_map(|operation| world.model.answer_members(operation.name))
         .collect();
     let mut seen = world.seen.lock().unwrap().clone();
@@ -104,6 +103,56 @@ async fn policies_and_tags(world: &World) {
         .await;
 }
 
+async fn groups(world: &World) {
+    let group = |pattern: &str| json!({"domain": "my-domain", "packageGroup": pattern});
+    let words = json!({"contactInfo": "c", "description": "d"});
+    for pattern in ["/generic/*", "/generic/tools/*"] {
+        let new = with(&group(pattern), &words);
+        world.ok("CreatePackageGroup", new).await;
+    }
+    let listed = ["my-repository", "downstream"]
+        .map(|name| json!({"repositoryName": name, "originRestrictionType": "PUBLISH"}));
+    let change = json!({
+        "restrictions": {"PUBLISH": "ALLOW_SPECIFIC_REPOSITORIES"},
+        "addAllowedRepositories": listed,
+    });
+    let change = with(&group("/generic/*"), &change);
+    world
+        .ok("UpdatePackageGroupOriginConfiguration", change)
+        .await;
+    world
+        .ok("DescribePackageGroup", group("/generic/tools/*"))
+        .await;
+    let update = with(&group("/generic/tools/*"), &words);
+    world.ok("UpdatePackageGroup", update).await;
+    let allowed = json!({"originRestrictionType": "PUBLISH", "maxResults": 1});
+    world
+        .ok(
+            "ListAllowedRepositoriesForGroup",
+            with(&group("/generic/*"), &allowed),
+        )
+        .await;
+    let one = json!({"domain": "my-domain", "maxResults": 1});
+    world.ok("ListPackageGroups", one).await;
+    world.ok("CreatePackageGroup", group("/maven/*")).await;
+    let one = with(&group("/*"), &json!({"maxResults": 1}));
+    world.ok("ListSubPackageGroups", one).await;
+    for pattern in ["/generic/tools/*", "/generic/*", "/maven/*"] {
+        world.ok("DeletePackageGroup", group(pattern)).await;
+    }
+}
+
+/// Once there are packages.
+async fn associations(world: &World) {
+    let one =
+        json!({"domain": "my-domain", "packageGroup": "/*", "maxResults": 1, "preview": true});
+    world.ok("ListAssociatedPackages", one).await;
+    let package = json!({
+        "domain": "my-domain", "format": "generic", "namespace": "tools", "package": "hammer"
+    });
+    world.ok("GetAssociatedPackageGroup", package).await;
+}
+
 async fn packages(world: &World) {
     for number in ["1.0", "1.1"] {
         for asset in ["a.bin", "b.bin"] {
@@ -124,6 +173,7 @@ async fn packages(world: &World) {
         "readme": "R",
     });
     world.publish_described("a", "1.0", &manifest).await;
+    associations(world).await;
     let named = |format: &str, namespace: &str, package: &str| {
         let names = json!({"format": format, "namespace": namespace, "package": package});
         with(&repository("my-repository"), &names)

@@ -4,6 +4,7 @@
 mod answers;
 mod domains;
 mod formats;
+mod groups;
 mod inputs;
 mod model;
 mod nobody;

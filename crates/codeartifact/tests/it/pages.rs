@@ -24,6 +24,20 @@ async fn full() -> World {
             }
         }
     }
+    for pattern in ["/maven/*", "/generic/*", "/generic/other/*"] {
+        world.ok("CreatePackageGroup", group(pattern)).await;
+    }
+    let listed = ["Upper", "lower", "my-repository"]
+        .map(|name| json!({"repositoryName": name, "originRestrictionType": "PUBLISH"}));
+    let list = json!({
+        "restrictions": {"PUBLISH": "ALLOW_SPECIFIC_REPOSITORIES"}, "addAllowedRepositories": listed
+    });
+    world
+        .ok(
+            "UpdatePackageGroupOriginConfiguration",
+            with(&group("/*"), &list),
+        )
+        .await;
     let dependencies: Vec<_> = (0..250)
         .map(|n| json!({"package": format!("p{n}"), "versionRequirement": "1"}))
         .collect();
@@ -62,7 +76,25 @@ fn lists() -> Vec<(&'static str, Value, &'static str, usize)> {
             "assets",
             3,
         ),
+        (
+            "ListPackageGroups",
+            json!({"domain": "my-domain"}),
+            "packageGroups",
+            4,
+        ),
+        ("ListSubPackageGroups", group("/*"), "packageGroups", 2),
+        ("ListAssociatedPackages", group("/generic/*"), "packages", 3),
+        (
+            "ListAllowedRepositoriesForGroup",
+            with(&group("/*"), &json!({"originRestrictionType": "PUBLISH"})),
+            "allowedRepositories",
+            3,
+        ),
     ]
+}
+
+fn group(pattern: &str) -> Value {
+    json!({"domain": "my-domain", "packageGroup": pattern})
 }
 
 #[tokio::test]
@@ -165,6 +197,29 @@ async fn a_token_is_bound_to_every_filter() {
             "ListPackageVersionAssets",
             version("hammer", "1.0"),
             vec![json!({"packageVersion": "1.1"}), json!({"package": "saw"})],
+        ),
+        (
+            "ListPackageGroups",
+            json!({"domain": "my-domain"}),
+            vec![json!({"prefix": "/"}), json!({"domain": "a-domain"})],
+        ),
+        (
+            "ListSubPackageGroups",
+            group("/*"),
+            vec![
+                json!({"packageGroup": "/generic/*"}),
+                json!({"domain": "a-domain"}),
+            ],
+        ),
+        (
+            "ListAssociatedPackages",
+            group("/generic/*"),
+            vec![json!({"preview": true}), json!({"packageGroup": "/*"})],
+        ),
+        (
+            "ListAllowedRepositoriesForGroup",
+            with(&group("/*"), &json!({"originRestrictionType": "PUBLISH"})),
+            vec![json!({"originRestrictionType": "INTERNAL_UPSTREAM"})],
         ),
     ] {
         let answer = world

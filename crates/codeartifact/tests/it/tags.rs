@@ -8,14 +8,25 @@ const DOMAIN: &str = "arn:aws:codeartifact:eu-central-1:111122223333:domain/my-d
 const REPOSITORY: &str =
     "arn:aws:codeartifact:eu-central-1:111122223333:repository/my-domain/my-repository";
 
+const GROUP: &str =
+    "arn:aws:codeartifact:eu-central-1:111122223333:package-group/my-domain/npm//100%25%24";
+const ROOT: &str = "arn:aws:codeartifact:eu-central-1:111122223333:package-group/my-domain/%2a";
+
+/// Besides domain and repository, a package group.
+async fn with_group(world: World) -> World {
+    let members = json!({"domain": "my-domain", "packageGroup": "/npm//100%$"});
+    world.ok("CreatePackageGroup", members).await;
+    world
+}
+
 fn of(arn: &str, more: &Value) -> Value {
     with(&json!({"resourceArn": arn}), more)
 }
 
 #[tokio::test]
 async fn tags_are_added_replaced_listed_and_removed() {
-    let world = World::begin().await.with_repository().await;
-    for arn in [DOMAIN, REPOSITORY] {
+    let world = with_group(World::begin().await.with_repository().await).await;
+    for arn in [DOMAIN, REPOSITORY, GROUP, ROOT] {
         let list = of(arn, &json!({}));
         assert_eq!(
             world.ok("ListTagsForResource", list.clone()).await,
@@ -60,7 +71,9 @@ async fn tags_given_at_the_beginning_are_listed() {
             with(&repository("my-repository"), &tags),
         )
         .await;
-    for arn in [DOMAIN, REPOSITORY] {
+    let group = json!({"domain": "my-domain", "packageGroup": "/npm//100%$"});
+    world.ok("CreatePackageGroup", with(&group, &tags)).await;
+    for arn in [DOMAIN, REPOSITORY, GROUP] {
         assert_eq!(
             world.ok("ListTagsForResource", of(arn, &json!({}))).await,
             tags
@@ -102,6 +115,8 @@ async fn what_is_tagged_must_be_there() {
             REPOSITORY.replace("my-repository", "gone"),
             "ResourceNotFoundException",
         ),
+        (GROUP.replace("100", "gone"), "ResourceNotFoundException"),
+        (ROOT.replace("%2a", "%2A"), "ResourceNotFoundException"),
         (
             DOMAIN.replace("eu-central-1", "us-east-1"),
             "ValidationException",
@@ -125,13 +140,14 @@ async fn what_is_tagged_must_be_there() {
 
 #[tokio::test]
 async fn tags_decide_who_may_what() {
-    let world = World::begin().await.with_repository().await;
+    let world = with_group(World::begin().await.with_repository().await).await;
     let tagged = world
         .user(
             "tagged",
             &json!({"Version": "2012-10-17", "Statement": [
-                {"Effect": "Allow", "Action": ["codeartifact:DescribeRepository", "codeartifact:DescribeDomain"],
-                 "Resource": "*", "Condition": {"StringEquals": {"aws:ResourceTag/team": "build"}}},
+                {"Effect": "Allow", "Resource": "*", "Action": [
+                    "codeartifact:DescribeRepository", "codeartifact:DescribeDomain", "codeartifact:DescribePackageGroup"],
+                 "Condition": {"StringEquals": {"aws:ResourceTag/team": "build"}}},
                 {"Effect": "Allow", "Action": ["codeartifact:TagResource", "codeartifact:UntagResource"],
                  "Resource": "*", "Condition": {"ForAllValues:StringEquals": {"aws:TagKeys": ["team"]}}},
             ]}),
@@ -143,6 +159,11 @@ async fn tags_decide_who_may_what() {
             REPOSITORY,
             "DescribeRepository",
             repository("my-repository"),
+        ),
+        (
+            GROUP,
+            "DescribePackageGroup",
+            json!({"domain": "my-domain", "packageGroup": "/npm//100%$"}),
         ),
     ];
     for (arn, operation, members) in describes {
@@ -186,7 +207,7 @@ async fn tags_decide_who_may_what() {
 /// Whoever may act only on what has a tag may also act only on a domain that has it, while tagging it.
 #[tokio::test]
 async fn the_tags_that_are_there_count_while_tagging() {
-    let world = World::begin().await.with_repository().await;
+    let world = with_group(World::begin().await.with_repository().await).await;
     let careful = world
         .user(
             "careful",
@@ -196,7 +217,7 @@ async fn the_tags_that_are_there_count_while_tagging() {
             ]}),
         )
         .await;
-    for arn in [DOMAIN, REPOSITORY] {
+    for arn in [DOMAIN, REPOSITORY, GROUP, ROOT] {
         let more = of(arn, &json!({"tags": [{"key": "x", "value": "1"}]}));
         let denied = world
             .call_as(&careful, "TagResource", more.clone())
