@@ -78,7 +78,7 @@ impl Keyring {
 /// What a bearer token says; [`Bearer::open`] gives one only when the signature fits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bearer {
-    /// [`TEMPORARY`], [`ROLE_SESSION`].
+    /// 1: issued with temporary credentials; 2: the principal is a role session.
     pub flags: u8,
     /// Number of the signing key.
     pub key: u16,
@@ -139,7 +139,7 @@ impl Bearer {
 /// What the session token beside a temporary access key says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SessionToken {
-    /// [`TEMPORARY`], [`ROLE_SESSION`].
+    /// 1: issued with temporary credentials; 2: the principal is a role session.
     pub flags: u8,
     /// Number of the signing key.
     pub key: u16,
