@@ -157,7 +157,10 @@ impl World {
         }
     }
 
-    #[allow(clippy::unused_self, reason = "reads as the other things of this world")]
+    #[allow(
+        clippy::unused_self,
+        reason = "reads as the other things of this world"
+    )]
     pub(crate) fn repository_at(&self, name: &str) -> RepositoryAt {
         RepositoryAt {
             domain: domain_at(),
