@@ -11,6 +11,7 @@ use http::HeaderMap;
 use iam::Iam;
 use store::Database;
 
+use crate::attempts::Attempts;
 use crate::metrics::Metrics;
 use crate::peer::{Peer, Proxies};
 
@@ -28,6 +29,8 @@ pub(crate) struct House {
     pub(crate) public_url: Option<String>,
     pub(crate) proxies: Proxies,
     pub(crate) metrics: Metrics,
+    /// Of agents that were refused.
+    pub(crate) attempts: Attempts,
     /// Set when the process was asked to end: it finishes what runs and asks for no more.
     pub(crate) is_ending: AtomicBool,
 }

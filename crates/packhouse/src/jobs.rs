@@ -39,6 +39,13 @@ pub(crate) async fn run(house: Arc<House>, mut phase: watch::Receiver<Phase>) {
                     "the keys that sign tokens could not be looked after"
                 );
             }
+            // Every machine makes two an hour.
+            if let Err(error) = house.iam.forget(house.clock.now()).await {
+                tracing::warn!(
+                    error = &error as &dyn Error,
+                    "sessions that have ended could not be removed"
+                );
+            }
         }
     };
     let sweeping = async {

@@ -2,10 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod agent;
+mod aws_command;
 mod commands;
 mod control;
 mod ending;
 mod house;
+mod machine;
 mod packages;
 mod secrets;
 mod server;

@@ -7,7 +7,7 @@ use rcgen::generate_simple_self_signed;
 use crate::server::{Server, packhouse};
 use crate::wire::Wire;
 
-fn start(listen: &str) -> Server {
+pub(crate) fn start(listen: &str) -> Server {
     let directory = tempfile::tempdir().unwrap();
     let made = generate_simple_self_signed(vec!["packages.example".to_owned()]).unwrap();
     let (certificate, key) = (
