@@ -77,20 +77,26 @@ impl Ruling {
         let Some(why) = self.keeps_out(restriction, repository) else {
             return true;
         };
-        tracing::info!(
-            package = %self.package,
-            repository = %repository.name,
-            domain = %repository.domain.name,
-            "not looked for any further: {why}"
-        );
+        let (package, name) = (&self.package, &repository.name);
+        // A block is what somebody asked for; a likeness is what somebody may want to know of.
+        if self.is_weak() {
+            tracing::info!(%package, repository = %name, "package {package} is kept out of repository {name} by {why}");
+        } else {
+            tracing::debug!(%package, repository = %name, "package {package} is kept out of repository {name} by {why}");
+        }
         false
+    }
+
+    fn is_weak(&self) -> bool {
+        let how = self.group.as_ref().map(|(_, how)| *how);
+        how == Some(Association::Weak)
     }
 
     /// Why the group keeps it out of a repository; `None` when it does not.
     fn keeps_out(&self, restriction: GroupRestriction, repository: &Repository) -> Option<String> {
-        let (group, how) = self.group.as_ref()?;
+        let (group, _) = self.group.as_ref()?;
         let pattern = &group.pattern;
-        if *how == Association::Weak {
+        if self.is_weak() {
             return Some(format!(
                 "package group '{pattern}', whose packages its name looks like without being one of them (association: WEAK); a \
                  package group for exactly this name would let it in"

@@ -63,9 +63,12 @@ const PACKAGE: &str = "
        AND namespace = $3
        AND name = $4";
 
+/// Follows upon a look that found none. Two transactions may both have looked; with `ON CONFLICT` the later one runs again
+/// on PostgreSQL, by whichever index it looked, where it would else be refused for the key.
 const INSERT_PACKAGE: &str = "
     INSERT INTO packages (id, repository_id, format, namespace, name, publish, upstream)
-    VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    VALUES ($1, $2, $3, $4, $5, $6, $7)
+    ON CONFLICT (repository_id, format, namespace, name) DO NOTHING";
 
 const VERSION: &str = "
     SELECT id, version, status, revision, origin_type, origin_repository, origin_connection, published,
@@ -85,10 +88,12 @@ pub(crate) const VERSIONS: &str = "
        AND packages.name = $4
      ORDER BY version";
 
+/// As [`INSERT_PACKAGE`].
 const INSERT_VERSION: &str = "
     INSERT INTO versions (id, package_id, version, status, revision, origin_type, origin_repository, origin_connection,
                           published, published_upstream, manifest)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+    ON CONFLICT (package_id, version) DO NOTHING";
 
 const UPDATE_VERSION: &str = "
     UPDATE versions
