@@ -30,6 +30,7 @@ mod roles;
 mod sessions;
 mod token_keys;
 pub mod tokens;
+pub mod trace;
 mod users;
 pub mod vault;
 
@@ -44,4 +45,5 @@ pub use ids::Id128;
 pub use issue::{IssuedToken, TokenDuration};
 pub use master_key::{MasterKey, MasterKeyError};
 pub use sessions::{NewSession, SessionPolicies, Temporary};
+pub use trace::{Evaluation, Ground, Trace};
 pub use users::User;
