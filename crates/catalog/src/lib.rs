@@ -22,6 +22,7 @@ mod ids;
 mod names;
 mod open;
 mod origin;
+pub mod outbox;
 mod package;
 mod page;
 mod permit;
@@ -103,6 +104,13 @@ const MIGRATIONS: &[Migration] = &[Migration {
     sql: include_str!("../migrations/0001_catalog.sql"),
 }];
 
+/// Numbered on their own: they belong together and to nothing else.
+const OUTBOX: &[Migration] = &[Migration {
+    number: 1,
+    name: "outbox",
+    sql: include_str!("../migrations/0020_outbox.sql"),
+}];
+
 /// What a catalog is made of.
 pub struct Parts {
     /// Where records are.
@@ -167,6 +175,7 @@ impl Catalog {
             limits,
         } = parts;
         database.migrate("catalog", MIGRATIONS).await?;
+        database.migrate("outbox", OUTBOX).await?;
         let remotes = Remotes::new(&database, &blobs, iam.clock().clone(), remotes)
             .map_err(Error::internal)?;
         let shelf = Shelf::new(&database);

@@ -9,6 +9,7 @@
 mod domains;
 mod fetching;
 mod history;
+mod outbox;
 mod publishing;
 mod registry;
 mod toy;
