@@ -99,7 +99,7 @@ pub fn fold<'a>(changes: impl IntoIterator<Item = &'a Change>) -> Option<Package
                     package = Some(PackageState {
                         restrictions: *restrictions,
                         versions: BTreeMap::new(),
-                    })
+                    });
                 }
             },
             Change::Version { version, state, .. } => {

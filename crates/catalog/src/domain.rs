@@ -51,7 +51,7 @@ impl Domain {
     /// Where it is.
     pub fn at(&self) -> DomainAt {
         DomainAt {
-            owner: self.owner.clone(),
+            owner: self.owner,
             name: self.name.clone(),
         }
     }
@@ -124,7 +124,7 @@ impl Catalog {
             name.as_str(),
         )?;
         let at = DomainAt {
-            owner: caller.account().clone(),
+            owner: *caller.account(),
             name: name.clone(),
         };
         let arn = self.domain_arn(&at);
@@ -160,7 +160,7 @@ impl Catalog {
             id: new_id(now)?.into(),
             arn,
             number: new_number()?,
-            owner: at.owner.clone(),
+            owner: at.owner,
             name: name.clone(),
             encryption_key,
             created: now,

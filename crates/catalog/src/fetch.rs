@@ -13,7 +13,7 @@ use aws::Timestamp;
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt as _;
 use futures_util::stream::Fuse;
-use store::{ByteStream, Follow, Incoming, Stored};
+use store::{ByteStream, Follow, Stored};
 use tokio::sync::watch;
 
 use crate::change::By;
@@ -428,7 +428,13 @@ impl Fetch<'_> {
             return Ok(Attempt::Wrong(problem));
         }
         let modified = modified.unwrap_or_else(|| self.catalog.now());
-        self.announce(&incoming, size_bytes, modified, progress);
+        // Those who wait begin to read. Whoever read of an attempt that failed has a broken body already.
+        let follow = incoming.follow();
+        progress.send_replace(Progress::Arriving(Head {
+            size_bytes,
+            modified,
+            follow,
+        }));
         incoming
             .write(head)
             .await
@@ -458,23 +464,6 @@ impl Fetch<'_> {
         Ok(head.freeze())
     }
 
-    /// Lets those who wait begin to read. Only the first attempt is sent on: whoever read of one that failed has a broken
-    /// body already.
-    fn announce(
-        &self,
-        incoming: &Incoming,
-        size_bytes: Option<u64>,
-        modified: Timestamp,
-        progress: &watch::Sender<Progress>,
-    ) {
-        let head = Head {
-            size_bytes,
-            modified,
-            follow: incoming.follow(),
-        };
-        progress.send_replace(Progress::Arriving(head));
-    }
-
     /// Records it where it was fetched and where it was wanted, in one transaction.
     async fn record(&self, stored: Stored, modified: Timestamp) -> Result<()> {
         let describes = self.format.describes(&self.id);
@@ -483,7 +472,7 @@ impl Fetch<'_> {
             _ => None,
         };
         let by = self.catalog.as_packhouse();
-        let location = stored.location.clone();
+        let location = stored.location;
         let recording = Recording {
             id: self.id.version.clone(),
             way: Way::Taken,

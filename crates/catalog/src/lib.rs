@@ -26,6 +26,7 @@ pub mod outbox;
 mod package;
 mod page;
 mod permit;
+mod policy;
 mod publish;
 mod record;
 mod remote;
@@ -69,6 +70,7 @@ pub use package::{
 };
 pub use page::Page;
 pub use permit::Permit;
+pub use policy::StoredPolicy;
 pub use publish::{Promise, Publication, Published, Then};
 pub use remote::{
     Asking, Document, Remote, RemoteAsset, RemoteBody, RemoteError, RemoteListing, RemoteSettings,
@@ -76,6 +78,7 @@ pub use remote::{
 };
 pub use repository::{NewRepository, PackageFilter, Repository, RepositoryAt, RepositoryChange};
 pub use sweep::Swept;
+pub use tags::TaggedAt;
 pub use versions::{FailureCode, Outcomes, Selection};
 
 /// The catalog: everything above databases and bytes, below HTTP. Cheap to clone.

@@ -313,7 +313,7 @@ impl OpenRepository {
         found.ok_or_else(|| no_asset(id))
     }
 
-    /// Begins to publish a version: PublishPackageVersion on the package, origin controls, the version's state, whether
+    /// Begins to publish a version: `PublishPackageVersion` on the package, origin controls, the version's state, whether
     /// an upstream has it, quotas. Refused before the first byte.
     pub async fn publish(&self, id: &VersionId) -> Result<Publication> {
         note_version(id);

@@ -170,7 +170,10 @@ impl Catalog {
             .filter(|_| action.asks_repository_policy());
         let tags: &[(String, String)] = match (subject.repository, subject.domain) {
             (Some(repository), _) => &repository.tags,
-            (None, Some(domain)) if subject.request_tags.is_none() => &domain.tags,
+            // A domain's tags count for the domain itself, not for what is being made in it.
+            (None, Some(domain)) if subject.resources.first() == Some(&&*domain.arn) => {
+                &domain.tags
+            }
             _ => &[],
         };
         let ask = Ask {
@@ -193,7 +196,7 @@ impl Catalog {
             .await
             .map_err(|error| match error {
                 AuthorizeError::Denied(denial) => Error::Denied(denial),
-                other => Error::Unavailable(Box::new(other)),
+                error @ AuthorizeError::Unavailable(_) => Error::Unavailable(Box::new(error)),
             })
     }
 

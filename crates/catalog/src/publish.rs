@@ -228,7 +228,7 @@ impl Publication {
         let brought: Vec<_> = added
             .iter()
             .filter_map(|asset| match &asset.bytes {
-                NewBytes::Stored(stored) => Some(stored.location.clone()),
+                NewBytes::Stored(stored) => Some(stored.location),
                 NewBytes::Shared(_) => None,
             })
             .collect();

@@ -329,7 +329,7 @@ pub(crate) fn record(
                 ));
             }
             if let NewBytes::Stored(stored) = &asset.bytes {
-                spare.push(stored.location.clone());
+                spare.push(stored.location);
             }
             continue;
         }
@@ -589,16 +589,8 @@ fn insert_version(
             status.as_str().into(),
             revision.as_str().into(),
             origin.origin_type.as_str().into(),
-            origin
-                .repository
-                .as_ref()
-                .map(|name| name.to_string())
-                .into(),
-            origin
-                .connection
-                .as_ref()
-                .map(|name| name.to_string())
-                .into(),
+            origin.repository.as_ref().map(ToString::to_string).into(),
+            origin.connection.as_ref().map(ToString::to_string).into(),
             published.millis().into(),
             published_upstream.map(Timestamp::millis).into(),
             row.manifest.as_str().into(),
@@ -615,7 +607,7 @@ fn ensure_blob(
     bytes: &NewBytes,
 ) -> Result<(String, Location, Option<Location>)> {
     let stored = match bytes {
-        NewBytes::Shared(row) => return Ok((row.blob_id.clone(), row.location.clone(), None)),
+        NewBytes::Shared(row) => return Ok((row.blob_id.clone(), row.location, None)),
         NewBytes::Stored(stored) => stored,
     };
     let digests = &stored.digests;
@@ -635,7 +627,7 @@ fn ensure_blob(
         ],
     )?;
     if inserted == 1 {
-        return Ok((id, stored.location.clone(), None));
+        return Ok((id, stored.location, None));
     }
     let rows = tx.rows(
         BLOB,
@@ -650,7 +642,7 @@ fn ensure_blob(
     Ok((
         row.text("id")?,
         row.parse("location")?,
-        Some(stored.location.clone()),
+        Some(stored.location),
     ))
 }
 

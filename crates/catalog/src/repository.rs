@@ -226,7 +226,7 @@ impl Catalog {
         let row_id: Arc<str> = new_id(now)?.into();
         let domain = Arc::clone(&map.domain);
         let limit = u64::from(self.0.limits.repositories_per_domain);
-        let administrator = caller.account().clone();
+        let administrator = *caller.account();
         let tags = serde_json::to_string(&tags).map_err(Error::internal)?;
         self.0
             .database

@@ -13,10 +13,10 @@ use futures_util::TryStreamExt as _;
 use crate::{Catalog, Error, Result};
 
 /// How long bytes without a row are left alone.
-const UNCLAIMED: Duration = Duration::from_secs(24 * 60 * 60);
+const UNCLAIMED: Duration = Duration::from_hours(24);
 
 /// How far back history can be read with its bytes: a row that nothing refers to stays this long after it was stored.
-const HISTORY: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+const HISTORY: Duration = Duration::from_hours(30 * 24);
 
 /// Rows removed in one transaction, so that writers are not held up.
 const BATCH: i64 = 500;

@@ -1,10 +1,207 @@
 //! Tags of domains and repositories.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use iam::Caller;
+
+use crate::action::Action;
+use crate::domain::{Domain, DomainAt, read_tags};
 use crate::error::Kind;
 use crate::names::is_other;
-use crate::{Error, Result};
+use crate::permit::{Permit, Subject, no_domain, no_repository};
+use crate::repository::{Repository, RepositoryAt};
+use crate::shelf::domain_topic;
+use crate::{Catalog, Error, Result};
+
+/// What may carry tags.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum TaggedAt {
+    /// A domain.
+    Domain(DomainAt),
+    /// A repository.
+    Repository(RepositoryAt),
+}
+
+const OF_DOMAIN: &str = "
+    SELECT tags
+      FROM domains
+     WHERE id = $1";
+
+const OF_REPOSITORY: &str = "
+    SELECT tags
+      FROM repositories
+     WHERE id = $1";
+
+const SET_OF_DOMAIN: &str = "
+    UPDATE domains
+       SET tags = $2
+     WHERE id = $1";
+
+const SET_OF_REPOSITORY: &str = "
+    UPDATE repositories
+       SET tags = $2
+     WHERE id = $1";
+
+/// A thing with tags that the caller may act on.
+enum Tagged {
+    Domain(Permit<Domain>),
+    Repository(Permit<Repository>),
+}
+
+/// What a change does to the tags that are there.
+type Edit = dyn Fn(&mut BTreeMap<String, String>) + Send + Sync;
+
+impl Catalog {
+    /// The tags of a thing, in key order. Errors: `Denied`, `NotFound`.
+    pub async fn tags(&self, caller: &Caller, at: &TaggedAt) -> Result<Vec<(String, String)>> {
+        let action = Action::ListTagsForResource;
+        Ok(match self.tagged(caller, action, at, None).await? {
+            Tagged::Domain(domain) => domain.tags.clone(),
+            Tagged::Repository(repository) => repository.tags.clone(),
+        })
+    }
+
+    /// Adds tags, over those of the same keys. Errors: `Invalid`, `Denied`, `NotFound`, `Quota`.
+    pub async fn tag(
+        &self,
+        caller: &Caller,
+        at: &TaggedAt,
+        tags: Vec<(String, String)>,
+    ) -> Result<()> {
+        let (kind, id) = at.named();
+        let tags = checked(tags, self.0.limits.tags_per_resource, kind, id)?;
+        let tagged = self
+            .tagged(caller, Action::TagResource, at, Some(&tags))
+            .await?;
+        let edit = move |present: &mut BTreeMap<String, String>| present.extend(tags.clone());
+        self.edit_tags(tagged, Arc::new(edit)).await
+    }
+
+    /// Removes the tags of these keys; keys that are not there are no error. Errors: `Denied`, `NotFound`.
+    pub async fn untag(&self, caller: &Caller, at: &TaggedAt, keys: Vec<String>) -> Result<()> {
+        // Policies see the keys; of the values nothing is said.
+        let asked: Vec<_> = keys
+            .iter()
+            .map(|key| (key.clone(), String::new()))
+            .collect();
+        let tagged = self
+            .tagged(caller, Action::UntagResource, at, Some(&asked))
+            .await?;
+        let edit = move |present: &mut BTreeMap<String, String>| {
+            present.retain(|key, _| !keys.contains(key));
+        };
+        self.edit_tags(tagged, Arc::new(edit)).await
+    }
+
+    /// The thing, if the caller may do `action` to its tags. Errors: `Denied`, then `NotFound`.
+    async fn tagged(
+        &self,
+        caller: &Caller,
+        action: Action,
+        at: &TaggedAt,
+        request_tags: Option<&[(String, String)]>,
+    ) -> Result<Tagged> {
+        let domain_at = match at {
+            TaggedAt::Domain(at) => at,
+            TaggedAt::Repository(at) => &at.domain,
+        };
+        let map = self.find_domain(domain_at).await?;
+        let (arn, repository) = match at {
+            TaggedAt::Domain(at) => (self.domain_arn(at), None),
+            TaggedAt::Repository(at) => {
+                let found = map.as_ref().and_then(|map| map.repositories.get(&at.name));
+                (self.repository_arn(at), found)
+            }
+        };
+        let subject = Subject {
+            resources: &[&arn],
+            owner: &domain_at.owner,
+            domain: map.as_ref().map(|map| &*map.domain),
+            repository: repository.map(|repository| &**repository),
+            request_tags,
+        };
+        self.authorize(caller, action, subject).await?;
+        let map = map.as_ref().ok_or_else(|| no_domain(domain_at))?;
+        Ok(match at {
+            TaggedAt::Domain(_) => {
+                Tagged::Domain(self.permit(Arc::clone(&map.domain), caller, action))
+            }
+            TaggedAt::Repository(at) => {
+                let repository = repository.ok_or_else(|| no_repository(at))?;
+                Tagged::Repository(self.permit(Arc::clone(repository), caller, action))
+            }
+        })
+    }
+
+    async fn edit_tags(&self, tagged: Tagged, edit: Arc<Edit>) -> Result<()> {
+        let limit = self.0.limits.tags_per_resource;
+        let (id, at, read, write) = match &tagged {
+            Tagged::Domain(domain) => {
+                let at = TaggedAt::Domain(domain.at());
+                (Arc::clone(&domain.id), at, OF_DOMAIN, SET_OF_DOMAIN)
+            }
+            Tagged::Repository(repository) => {
+                let at = TaggedAt::Repository(repository.at());
+                (
+                    Arc::clone(&repository.id),
+                    at,
+                    OF_REPOSITORY,
+                    SET_OF_REPOSITORY,
+                )
+            }
+        };
+        self.0
+            .database
+            .write(move |tx| {
+                let rows = tx.rows(read, &[(&*id).into()])?;
+                let row = rows.first().ok_or_else(|| at.missing())?;
+                let mut tags: BTreeMap<_, _> = read_tags(row)?.into_iter().collect();
+                edit(&mut tags);
+                if tags.len() > limit as usize {
+                    let (kind, id) = at.named();
+                    return Err(too_many(limit, kind, id));
+                }
+                let tags: Vec<_> = tags.into_iter().collect();
+                let text = serde_json::to_string(&tags).map_err(Error::internal)?;
+                tx.execute(write, &[(&*id).into(), text.into()])?;
+                tx.touch(&domain_topic(at.domain()));
+                Ok(())
+            })
+            .await
+    }
+}
+
+impl TaggedAt {
+    fn domain(&self) -> &DomainAt {
+        match self {
+            TaggedAt::Domain(at) => at,
+            TaggedAt::Repository(at) => &at.domain,
+        }
+    }
+
+    fn named(&self) -> (Kind, &str) {
+        match self {
+            TaggedAt::Domain(at) => (Kind::Domain, at.name.as_str()),
+            TaggedAt::Repository(at) => (Kind::Repository, at.name.as_str()),
+        }
+    }
+
+    fn missing(&self) -> Error {
+        match self {
+            TaggedAt::Domain(at) => no_domain(at),
+            TaggedAt::Repository(at) => no_repository(at),
+        }
+    }
+}
+
+fn too_many(limit: u32, kind: Kind, id: &str) -> Error {
+    Error::Quota {
+        kind,
+        id: id.to_owned(),
+        message: format!("a resource may have at most {limit} tags"),
+    }
+}
 
 /// Checks tags that a request brings and puts them in key order. Errors: `Invalid` (a key that is doubled, reserved or
 /// misspelt), `Quota`.
@@ -38,11 +235,7 @@ pub(crate) fn checked(
         checked.insert(key, value);
     }
     if checked.len() > limit as usize {
-        return Err(Error::Quota {
-            kind,
-            id: id.to_owned(),
-            message: format!("a resource may have at most {limit} tags"),
-        });
+        return Err(too_many(limit, kind, id));
     }
     Ok(checked.into_iter().collect())
 }

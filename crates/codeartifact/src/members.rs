@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use aws::member::{check_length, check_pattern, parse_integer};
-use aws::reader::Reader;
+use aws::reader::{Field, Reader};
 use aws::{Member, Violation, member};
 use catalog::{FormatName, InvalidName, OriginType, RepositoryName, Restriction, Status};
 use unicode_general_category::{GeneralCategory as G, get_general_category};
@@ -168,20 +168,64 @@ impl Member for Description {
     }
 }
 
-/// `tags`: up to 200, each a key of 1 to 128 characters and a value of up to 256. A value left out is empty.
+/// `policyRevision`: 1 to 100 characters without blanks, opaque.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct PolicyRevision(pub(crate) String);
+
+impl Member for PolicyRevision {
+    fn parse(text: &str) -> Result<Self, Violation> {
+        check_length(text, 1, 100)?;
+        check_pattern(!text.chars().any(char::is_whitespace), "\\S+")?;
+        Ok(Self(text.to_owned()))
+    }
+}
+
+/// `policyDocument`: 1 to 7168 characters, printable or white space. That it is a policy is another question.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct PolicyDocument(pub(crate) String);
+
+impl Member for PolicyDocument {
+    fn parse(text: &str) -> Result<Self, Violation> {
+        check_length(text, 1, 7168)?;
+        let is_text = |c: char| c.is_whitespace() || !is_other(c);
+        check_pattern(text.chars().all(is_text), "[\\P{C}\\s]+")?;
+        Ok(Self(text.to_owned()))
+    }
+}
+
+/// The most tags, or keys, that one request may carry.
+const MAX_TAGS: usize = 200;
+
+/// `tags`, none when absent: up to 200, each a key of 1 to 128 characters and a value of up to 256. A value left out is
+/// empty.
 pub(crate) fn tags(read: &mut Reader<'_>) -> Option<Vec<(String, String)>> {
-    let tags = read.body("tags", "tags").optional_list_of(200, |tag| {
-        tag.required_structure(|read| {
-            let key = read
-                .body("key", "key")
-                .required_with(|text| printable(text, 1, 128, "\\P{C}+"));
-            let value = read
-                .body("value", "value")
-                .optional_with(|text| printable(text, 0, 256, "\\P{C}*"));
-            Some((key?, value?.unwrap_or_default()))
-        })
-    });
+    let tags = read.body("tags", "tags").optional_list_of(MAX_TAGS, tag);
     Some(tags?.unwrap_or_default())
+}
+
+/// The same, where they are what the request is about.
+pub(crate) fn required_tags(read: &mut Reader<'_>) -> Option<Vec<(String, String)>> {
+    read.body("tags", "tags").required_list_of(MAX_TAGS, tag)
+}
+
+fn tag(tag: Field<'_, '_>) -> Option<(String, String)> {
+    tag.required_structure(|read| {
+        let key = read.body("key", "key").required_with(tag_key);
+        let value = read
+            .body("value", "value")
+            .optional_with(|text| printable(text, 0, 256, "\\P{C}*"));
+        Some((key?, value?.unwrap_or_default()))
+    })
+}
+
+fn tag_key(text: &str) -> Result<String, Violation> {
+    printable(text, 1, 128, "\\P{C}+")
+}
+
+/// `tagKeys`: up to 200.
+pub(crate) fn tag_keys(read: &mut Reader<'_>) -> Option<Vec<String>> {
+    read.body("tagKeys", "tagKeys")
+        .required_list_of(MAX_TAGS, |key| key.required_with(tag_key))
 }
 
 /// `upstreams`: any number, each `{"repositoryName": …}`; how many there may be is a quota. `Some(None)` when absent.
@@ -199,7 +243,7 @@ pub(crate) fn upstreams(read: &mut Reader<'_>) -> Option<Option<Vec<RepositoryNa
         })
 }
 
-/// Text without characters of category C: control, format, surrogate, private use, unassigned.
+/// Text without characters of category C.
 fn printable(
     text: &str,
     min: usize,
@@ -207,14 +251,16 @@ fn printable(
     pattern: &'static str,
 ) -> Result<String, Violation> {
     check_length(text, min, max)?;
-    let is_other = |c: char| {
-        matches!(
-            get_general_category(c),
-            G::Control | G::Format | G::Surrogate | G::PrivateUse | G::Unassigned
-        )
-    };
     check_pattern(!text.chars().any(is_other), pattern)?;
     Ok(text.to_owned())
+}
+
+/// A character of category C: control, format, surrogate, private use, unassigned.
+fn is_other(c: char) -> bool {
+    matches!(
+        get_general_category(c),
+        G::Control | G::Format | G::Surrogate | G::PrivateUse | G::Unassigned
+    )
 }
 
 #[cfg(test)]

@@ -12,7 +12,9 @@ use aws::{Fault, Reason};
 use catalog::Action;
 
 use crate::{Answer, Failure, Request};
-use crate::{asset, connection, domain, package, repository, token, version, versions};
+use crate::{
+    asset, connection, domain, package, policy, repository, tag, token, version, versions,
+};
 
 /// Where the bytes of an asset travel, which tells the door how to treat the body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,12 +105,12 @@ operations! {
     CreatePackageGroup                    POST   "/v1/package-group"                         Json     [CreatePackageGroup TagResource];
     CreateRepository                      POST   "/v1/repository"                            Json     [CreateRepository AssociateWithDownstreamRepository TagResource] => repository::create;
     DeleteDomain                          DELETE "/v1/domain"                                Json     [DeleteDomain] => domain::delete;
-    DeleteDomainPermissionsPolicy         DELETE "/v1/domain/permissions/policy"             Json     [DeleteDomainPermissionsPolicy];
+    DeleteDomainPermissionsPolicy         DELETE "/v1/domain/permissions/policy"             Json     [DeleteDomainPermissionsPolicy] => policy::delete_of_domain;
     DeletePackage                         DELETE "/v1/package"                               Json     [DeletePackage] => package::delete;
     DeletePackageGroup                    DELETE "/v1/package-group"                         Json     [DeletePackageGroup];
     DeletePackageVersions                 POST   "/v1/package/versions/delete"               Json     [DeletePackageVersions] => versions::delete;
     DeleteRepository                      DELETE "/v1/repository"                            Json     [DeleteRepository] => repository::delete;
-    DeleteRepositoryPermissionsPolicy     DELETE "/v1/repository/permissions/policies"       Json     [DeleteRepositoryPermissionsPolicy];
+    DeleteRepositoryPermissionsPolicy     DELETE "/v1/repository/permissions/policies"       Json     [DeleteRepositoryPermissionsPolicy] => policy::delete_of_repository;
     DescribeDomain                        GET    "/v1/domain"                                Json     [DescribeDomain] => domain::describe;
     DescribePackage                       GET    "/v1/package"                               Json     [DescribePackage] => package::describe;
     DescribePackageGroup                  GET    "/v1/package-group"                         Json     [DescribePackageGroup];
@@ -118,11 +120,11 @@ operations! {
     DisposePackageVersions                POST   "/v1/package/versions/dispose"              Json     [DisposePackageVersions] => versions::dispose;
     GetAssociatedPackageGroup             GET    "/v1/get-associated-package-group"          Json     [GetAssociatedPackageGroup];
     GetAuthorizationToken                 POST   "/v1/authorization-token"                   Json     [GetAuthorizationToken] => token::get;
-    GetDomainPermissionsPolicy            GET    "/v1/domain/permissions/policy"             Json     [GetDomainPermissionsPolicy];
+    GetDomainPermissionsPolicy            GET    "/v1/domain/permissions/policy"             Json     [GetDomainPermissionsPolicy] => policy::get_of_domain;
     GetPackageVersionAsset                GET    "/v1/package/version/asset"                 AssetOut [GetPackageVersionAsset] => asset::get;
     GetPackageVersionReadme               GET    "/v1/package/version/readme"                Json     [GetPackageVersionReadme] => version::readme;
     GetRepositoryEndpoint                 GET    "/v1/repository/endpoint"                   Json     [GetRepositoryEndpoint] => repository::endpoint;
-    GetRepositoryPermissionsPolicy        GET    "/v1/repository/permissions/policy"         Json     [GetRepositoryPermissionsPolicy];
+    GetRepositoryPermissionsPolicy        GET    "/v1/repository/permissions/policy"         Json     [GetRepositoryPermissionsPolicy] => policy::get_of_repository;
     ListAllowedRepositoriesForGroup       GET    "/v1/package-group-allowed-repositories"    Json     [ListAllowedRepositoriesForGroup];
     ListAssociatedPackages                GET    "/v1/list-associated-packages"              Json     [ListAssociatedPackages];
     ListDomains                           POST   "/v1/domains"                               Json     [ListDomains] => domain::list;
@@ -134,13 +136,13 @@ operations! {
     ListRepositories                      POST   "/v1/repositories"                          Json     [ListRepositories] => repository::list;
     ListRepositoriesInDomain              POST   "/v1/domain/repositories"                   Json     [ListRepositoriesInDomain] => repository::list_in_domain;
     ListSubPackageGroups                  POST   "/v1/package-groups/sub-groups"             Json     [ListSubPackageGroups];
-    ListTagsForResource                   POST   "/v1/tags"                                  Json     [ListTagsForResource];
+    ListTagsForResource                   POST   "/v1/tags"                                  Json     [ListTagsForResource] => tag::list;
     PublishPackageVersion                 POST   "/v1/package/version/publish"               AssetIn  [PublishPackageVersion] => asset::publish;
-    PutDomainPermissionsPolicy            PUT    "/v1/domain/permissions/policy"             Json     [PutDomainPermissionsPolicy];
+    PutDomainPermissionsPolicy            PUT    "/v1/domain/permissions/policy"             Json     [PutDomainPermissionsPolicy] => policy::put_of_domain;
     PutPackageOriginConfiguration         POST   "/v1/package"                               Json     [PutPackageOriginConfiguration] => package::put_origin_configuration;
-    PutRepositoryPermissionsPolicy        PUT    "/v1/repository/permissions/policy"         Json     [PutRepositoryPermissionsPolicy];
-    TagResource                           POST   "/v1/tag"                                   Json     [TagResource];
-    UntagResource                         POST   "/v1/untag"                                 Json     [UntagResource];
+    PutRepositoryPermissionsPolicy        PUT    "/v1/repository/permissions/policy"         Json     [PutRepositoryPermissionsPolicy] => policy::put_of_repository;
+    TagResource                           POST   "/v1/tag"                                   Json     [TagResource] => tag::tag;
+    UntagResource                         POST   "/v1/untag"                                 Json     [UntagResource] => tag::untag;
     UpdatePackageGroup                    PUT    "/v1/package-group"                         Json     [UpdatePackageGroup];
     UpdatePackageGroupOriginConfiguration PUT    "/v1/package-group-origin-configuration"    Json     [UpdatePackageGroupOriginConfiguration];
     UpdatePackageVersionsStatus           POST   "/v1/package/versions/update_status"        Json     [UpdatePackageVersionsStatus] => versions::update_status;

@@ -2,7 +2,7 @@
 
 use catalog::{Action, Error, Kind, NewRepository, PackageFilter, RepositoryChange};
 
-use crate::world::over_each;
+use crate::world::{domain_at, over_each};
 
 #[test]
 fn a_domain_is_created_once_and_deleted_only_when_empty() {
@@ -24,7 +24,7 @@ fn a_domain_is_created_once_and_deleted_only_when_empty() {
         world.repository("r1", &[]).await;
         let full = world
             .catalog
-            .delete_domain(&world.admin, &world.at())
+            .delete_domain(&world.admin, &domain_at())
             .await
             .unwrap_err();
         assert_eq!(
@@ -33,7 +33,7 @@ fn a_domain_is_created_once_and_deleted_only_when_empty() {
         );
         let domain = world
             .catalog
-            .domain(&world.admin, Action::DescribeDomain, &world.at())
+            .domain(&world.admin, Action::DescribeDomain, &domain_at())
             .await
             .unwrap();
         assert_eq!(domain.figures().await.unwrap().repository_count, 1);
@@ -54,21 +54,21 @@ fn a_domain_is_created_once_and_deleted_only_when_empty() {
         );
         let (gone, _) = world
             .catalog
-            .delete_domain(&world.admin, &world.at())
+            .delete_domain(&world.admin, &domain_at())
             .await
             .unwrap()
             .unwrap();
         assert!(
             world
                 .catalog
-                .delete_domain(&world.admin, &world.at())
+                .delete_domain(&world.admin, &domain_at())
                 .await
                 .unwrap()
                 .is_none()
         );
         let missing = world
             .catalog
-            .domain(&world.admin, Action::DescribeDomain, &world.at())
+            .domain(&world.admin, Action::DescribeDomain, &domain_at())
             .await
             .err()
             .unwrap();
@@ -79,7 +79,7 @@ fn a_domain_is_created_once_and_deleted_only_when_empty() {
         let world = world.with_domain().await;
         let new = world
             .catalog
-            .domain(&world.admin, Action::DescribeDomain, &world.at())
+            .domain(&world.admin, Action::DescribeDomain, &domain_at())
             .await
             .unwrap();
         assert_ne!(
@@ -146,7 +146,7 @@ fn lists_are_paged_without_gaps_or_repetition() {
         assert_eq!(seen, ["r1", "r2", "r3", "x1"]);
         let domain = world
             .catalog
-            .domain(&world.admin, Action::ListRepositoriesInDomain, &world.at())
+            .domain(&world.admin, Action::ListRepositoriesInDomain, &domain_at())
             .await
             .unwrap();
         let page = domain
@@ -275,7 +275,7 @@ fn who_may_not_is_told_so_whether_or_not_it_exists() {
         };
         let refused = world
             .catalog
-            .create_repository(&world.nobody, &world.at(), new)
+            .create_repository(&world.nobody, &domain_at(), new)
             .await;
         assert!(matches!(refused, Err(Error::Denied(_))));
         let at = world.repository_at("r1");

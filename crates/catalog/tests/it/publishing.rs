@@ -382,7 +382,7 @@ fn the_sweep_takes_what_nobody_refers_to_and_nothing_else() {
         world.clock.set(
             aws::Clock::system()
                 .now()
-                .plus(std::time::Duration::from_secs(2 * 86_400)),
+                .plus(std::time::Duration::from_hours(48)),
         );
         assert_eq!(world.catalog.sweep().await.unwrap().blobs, 1);
         assert_eq!(world.read("r1", "ball", "1", "f").await.unwrap(), [1; 5000]);

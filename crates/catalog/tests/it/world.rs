@@ -155,16 +155,9 @@ impl World {
         }
     }
 
-    pub(crate) fn at(&self) -> DomainAt {
-        DomainAt {
-            owner: "111122223333".parse().unwrap(),
-            name: "toys".parse().unwrap(),
-        }
-    }
-
     pub(crate) fn repository_at(&self, name: &str) -> RepositoryAt {
         RepositoryAt {
-            domain: self.at(),
+            domain: domain_at(),
             name: name.parse().unwrap(),
         }
     }
@@ -192,7 +185,7 @@ impl World {
             tags: Vec::new(),
         };
         self.catalog
-            .create_repository(&self.admin, &self.at(), new)
+            .create_repository(&self.admin, &domain_at(), new)
             .await
             .unwrap();
     }
@@ -284,6 +277,14 @@ impl World {
                 .map(|listed| listed.version.to_string())
                 .collect()
         })
+    }
+}
+
+/// The domain of each test.
+pub(crate) fn domain_at() -> DomainAt {
+    DomainAt {
+        owner: "111122223333".parse().unwrap(),
+        name: "toys".parse().unwrap(),
     }
 }
 

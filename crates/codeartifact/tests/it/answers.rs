@@ -14,6 +14,7 @@ const NEED_A_REGISTRY: &[&str] = &["DomainEntryPoint.externalConnectionName"];
 async fn every_member_of_every_answer_is_sent() {
     let world = World::begin().await.with_repository().await;
     domains_and_repositories(&world).await;
+    policies_and_tags(&world).await;
     packages(&world).await;
 
     let here = OPERATIONS
@@ -63,6 +64,43 @@ async fn domains_and_repositories(world: &World) {
     world.ok("GetRepositoryEndpoint", endpoint).await;
     world
         .ok("GetAuthorizationToken", json!({"domain": "my-domain"}))
+        .await;
+}
+
+async fn policies_and_tags(world: &World) {
+    let document = json!({"policyDocument": json!({"Version": "2012-10-17", "Statement": [{
+        "Effect": "Allow", "Principal": "*", "Action": "codeartifact:Read*", "Resource": "*"
+    }]}).to_string()});
+    let domain = json!({"domain": "my-domain"});
+    world
+        .ok("PutDomainPermissionsPolicy", with(&domain, &document))
+        .await;
+    world.ok("GetDomainPermissionsPolicy", domain.clone()).await;
+    world.ok("DeleteDomainPermissionsPolicy", domain).await;
+    let repository = repository("my-repository");
+    world
+        .ok(
+            "PutRepositoryPermissionsPolicy",
+            with(&repository, &document),
+        )
+        .await;
+    world
+        .ok("GetRepositoryPermissionsPolicy", repository.clone())
+        .await;
+    world
+        .ok("DeleteRepositoryPermissionsPolicy", repository)
+        .await;
+    let arn = "arn:aws:codeartifact:eu-central-1:111122223333:domain/my-domain";
+    let tagging = json!({"resourceArn": arn, "tags": [{"key": "a", "value": "b"}]});
+    world.ok("TagResource", tagging).await;
+    world
+        .ok("ListTagsForResource", json!({"resourceArn": arn}))
+        .await;
+    world
+        .ok(
+            "UntagResource",
+            json!({"resourceArn": arn, "tagKeys": ["a"]}),
+        )
         .await;
 }
 

@@ -24,7 +24,13 @@ fn asked(operation: &'static Operation) -> (&'static str, &'static str) {
         | "DescribeDomain"
         | "DeleteDomain"
         | "ListRepositoriesInDomain"
-        | "GetAuthorizationToken" => DOMAIN,
+        | "GetAuthorizationToken"
+        | "PutDomainPermissionsPolicy"
+        | "GetDomainPermissionsPolicy"
+        | "DeleteDomainPermissionsPolicy"
+        | "TagResource"
+        | "UntagResource"
+        | "ListTagsForResource" => DOMAIN,
         "CreateRepository"
         | "DescribeRepository"
         | "UpdateRepository"
@@ -32,6 +38,9 @@ fn asked(operation: &'static Operation) -> (&'static str, &'static str) {
         | "AssociateExternalConnection"
         | "DisassociateExternalConnection"
         | "GetRepositoryEndpoint"
+        | "PutRepositoryPermissionsPolicy"
+        | "GetRepositoryPermissionsPolicy"
+        | "DeleteRepositoryPermissionsPolicy"
         | "ListPackages" => REPOSITORY,
         "DeletePackage"
         | "DeletePackageVersions"
@@ -62,6 +71,7 @@ fn required(model: &Model, operation: &str, domain: &str) -> Value {
             "assetContent" => json!("bytes"),
             "destinationRepository" => json!("other-repository"),
             "versions" => json!(["1.0"]),
+            "resourceArn" => json!(DOMAIN.replace("{d}", domain)),
             _ if member.required => model.sample(&member.shape),
             _ => continue,
         };
@@ -106,20 +116,15 @@ async fn mistakes_come_before_permissions() {
         .filter(|operation| operation.is_implemented())
     {
         let mut members = required(&world.model, operation.name, "my-domain");
-        let place = if operation.name == "ListDomains" {
-            "maxResults"
-        } else {
-            "domain"
+        let (member, mistake) = match operation.name {
+            "ListDomains" => ("maxResults", json!(0)),
+            "ListRepositories" => ("repositoryPrefix", json!("x")),
+            "TagResource" | "UntagResource" | "ListTagsForResource" => {
+                ("resourceArn", json!("no ARN"))
+            }
+            _ => ("domain", json!("X")),
         };
-        if operation.name == "ListRepositories" {
-            members["repositoryPrefix"] = json!("x");
-        } else {
-            members[place] = if place == "domain" {
-                json!("X")
-            } else {
-                json!(0)
-            };
-        }
+        members[member] = mistake;
         let answer = world.call_as(&world.nobody, operation.name, members).await;
         assert_eq!(
             answer.unwrap_err().code,

@@ -155,7 +155,11 @@ pub(crate) async fn locate(
             message: format!("there is {what} beside {asset}"),
         });
     }
-    tracing::warn!(%asset, connection = %remote.connection(), "a registry has no checksum for a file; it is taken unverified");
+    // A signature proves more than a checksum beside it could.
+    if !asset.name.as_str().ends_with(".asc") {
+        let connection = remote.connection();
+        tracing::warn!(%asset, %connection, "a registry has no checksum for a file; it is taken unverified");
+    }
     Ok(Some(RemoteAsset {
         path,
         promise: Promise::default(),

@@ -24,6 +24,8 @@ pub(crate) struct World {
     pub(crate) catalog: Catalog,
     pub(crate) clock: Clock,
     pub(crate) admin: Caller,
+    /// Somebody else who may do everything.
+    pub(crate) root: Caller,
     pub(crate) nobody: Caller,
     pub(crate) registry: Registry,
     _directory: tempfile::TempDir,
@@ -103,11 +105,13 @@ impl World {
         };
         let catalog = Catalog::start(parts).await.unwrap();
         let admin = caller(&iam, &keys.admin).await;
+        let root = caller(&iam, &keys.root).await;
         let nobody = caller(&iam, &nobody).await;
         let world = Self {
             catalog,
             clock,
             admin,
+            root,
             nobody,
             registry,
             _directory: directory,

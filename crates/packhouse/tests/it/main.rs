@@ -1,0 +1,13 @@
+//! Black box: the built binary on a free port in a temporary directory, over the wire.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod commands;
+mod control;
+mod ending;
+mod house;
+mod packages;
+mod secrets;
+mod server;
+mod start;
+mod wire;

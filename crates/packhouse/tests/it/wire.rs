@@ -1,0 +1,130 @@
+//! A client so small that it hides nothing: bytes out, bytes in.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+/// An answer as it came.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    /// Names in lower case, values as sent, in their order.
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Answer {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let mut values = self.all(name).into_iter();
+        values.next()
+    }
+
+    pub(crate) fn all(&self, name: &str) -> Vec<&str> {
+        let headers = self.headers.iter().filter(|(found, _)| found == name);
+        headers.map(|(_, value)| value.as_str()).collect()
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap()
+    }
+
+    pub(crate) fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("not JSON: {}", self.text()))
+    }
+}
+
+/// One connection.
+pub(crate) struct Wire(BufReader<TcpStream>);
+
+impl Wire {
+    pub(crate) fn open(address: &str) -> Self {
+        let stream = TcpStream::connect(address).unwrap();
+        // A server that hangs fails the test instead of hanging it.
+        stream
+            .set_read_timeout(Some(Duration::from_secs(30)))
+            .unwrap();
+        Self(BufReader::new(stream))
+    }
+
+    pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        self.0.get_mut().write_all(bytes.as_ref()).unwrap();
+    }
+
+    /// As [`Self::send`], when the other end may already have closed.
+    pub(crate) fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> bool {
+        self.0.get_mut().write_all(bytes.as_ref()).is_ok()
+    }
+
+    /// The status line and headers of the next answer; `None` at the end of the connection.
+    pub(crate) fn head(&mut self) -> Option<Answer> {
+        let status = self.line()?;
+        let status = status.split(' ').nth(1).unwrap().parse().unwrap();
+        let mut headers = Vec::new();
+        loop {
+            let line = self.line().unwrap();
+            if line.is_empty() {
+                break;
+            }
+            let (name, value) = line.split_once(": ").unwrap();
+            headers.push((name.to_ascii_lowercase(), value.to_owned()));
+        }
+        Some(Answer {
+            status,
+            headers,
+            body: Vec::new(),
+        })
+    }
+
+    /// The next whole answer to a request that was not HEAD.
+    pub(crate) fn answer(&mut self) -> Answer {
+        let mut answer = self
+            .head()
+            .expect("an answer, not the end of the connection");
+        if let Some(length) = answer.header("content-length") {
+            answer.body = self.bytes(length.parse().unwrap());
+        } else if answer.header("transfer-encoding") == Some("chunked") {
+            loop {
+                let length = usize::from_str_radix(&self.line().unwrap(), 16).unwrap();
+                answer.body.extend(self.bytes(length));
+                self.line().unwrap();
+                if length == 0 {
+                    break;
+                }
+            }
+        }
+        answer
+    }
+
+    /// So many bytes of a body.
+    pub(crate) fn bytes(&mut self, length: usize) -> Vec<u8> {
+        let mut bytes = vec![0; length];
+        self.0.read_exact(&mut bytes).unwrap();
+        bytes
+    }
+
+    /// Whether the other end has closed, with nothing left to read.
+    pub(crate) fn is_closed(&mut self) -> bool {
+        matches!(self.0.read(&mut [0]), Ok(0) | Err(_))
+    }
+
+    fn line(&mut self) -> Option<String> {
+        let mut line = String::new();
+        let read = self.0.read_line(&mut line).unwrap();
+        (read > 0).then(|| line.trim_end_matches(['\r', '\n']).to_owned())
+    }
+}
+
+/// Sends one request on a connection of its own.
+pub(crate) fn ask(address: &str, request: impl AsRef<[u8]>) -> Answer {
+    let mut wire = Wire::open(address);
+    wire.send(request);
+    wire.answer()
+}
+
+/// A GET with these further header lines, each ending in `\r\n`.
+pub(crate) fn get(address: &str, path: &str, headers: &str) -> Answer {
+    ask(
+        address,
+        format!("GET {path} HTTP/1.1\r\nhost: {address}\r\n{headers}\r\n"),
+    )
+}
