@@ -73,8 +73,8 @@ pub use permit::Permit;
 pub use policy::StoredPolicy;
 pub use publish::{Promise, Publication, Published, Then};
 pub use remote::{
-    Asking, Document, Remote, RemoteAsset, RemoteBody, RemoteError, RemoteListing, RemoteSettings,
-    RemoteVersion, Remotes,
+    Asking, Courier, Document, NotSent, Remote, RemoteAsset, RemoteBody, RemoteError,
+    RemoteListing, RemoteSettings, RemoteVersion, Remotes,
 };
 pub use repository::{NewRepository, PackageFilter, Repository, RepositoryAt, RepositoryChange};
 pub use sweep::Swept;
