@@ -46,6 +46,7 @@ scenarios_end() {
 # It ends when this shell does, because its standard input does.
 stub_start() {
     local said=$PACKHOUSE_WORK/stub.address deadline=$((SECONDS + 10))
+    # shellcheck disable=SC2034 # kept open, that is its use
     exec {stub_input}> >(exec "$PACKHOUSE_ROOT/scripts/stub-registry" "$1" --checksums "${2:-sha1,md5}" >"$said")
     until [ -s "$said" ]; do
         [ "$SECONDS" -lt "$deadline" ] || fail "the stub registry did not start"

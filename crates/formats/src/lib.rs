@@ -50,4 +50,20 @@ mod tests {
             assert!(named(name.as_str()).is_some());
         }
     }
+
+    #[test]
+    fn every_format_says_how_to_connect() {
+        let endpoint = Endpoint {
+            url: "https://packages.example/d/acme-111122223333/x/app/".to_owned(),
+            domain: "acme".to_owned(),
+            domain_owner: "111122223333".to_owned(),
+            repository: "app".to_owned(),
+        };
+        for format in ALL {
+            let steps = format.connect(&endpoint);
+            let all: String = steps.iter().map(|step| step.text.as_str()).collect();
+            assert!(all.contains(&endpoint.url), "{}", format.name());
+            assert!(all.contains("get-authorization-token"), "{}", format.name());
+        }
+    }
 }

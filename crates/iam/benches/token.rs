@@ -11,6 +11,7 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
+use aws::query::Form;
 use aws::sigv4::{Claim, Credentials, Rules, Signer, body_hash};
 use aws::{AccountId, Clock, Region};
 use iam::{Ask, Caller, Iam, MasterKey, Settings, Source, TokenDuration};
@@ -41,10 +42,16 @@ async fn measure() {
     let account: AccountId = "111122223333".parse().unwrap();
     let keys = iam.first_start(&account).await.unwrap().unwrap();
     let user = iam.create_user(&account, "/", "ci").await.unwrap();
+    let root = sign_in(&iam, &keys.root, &region).await;
     for number in 0..10 {
-        iam.put_inline_policy(&user.id, &format!("p{number}"), &twenty_statements())
-            .await
-            .unwrap();
+        let form = format!(
+            "Action=CreatePolicy&Version=2010-05-08&PolicyName=p{number}&PolicyDocument={}",
+            aws::percent::encode(&twenty_statements())
+        );
+        let form = Form::parse(form.as_bytes()).unwrap();
+        iam.call(&root, &form, "bench").await.unwrap();
+        let arn = format!("arn:aws:iam::{account}:policy/p{number}");
+        iam.attach_policy(&user.id, &arn).await.unwrap();
     }
     let ci = iam
         .create_access_key(&account, Some(&user.id))

@@ -7,11 +7,12 @@ use aws::sigv4::Credentials;
 use aws::{AccessKeyId, AccountId, SecretString, Timestamp};
 use store::{Row, Tx, Value};
 
+use crate::error::Noun;
 use crate::identity::Whose;
 use crate::ids;
 use crate::revocations::{self, Subject};
 use crate::vault::{Owner, Place};
-use crate::{Error, Iam};
+use crate::{Error, Iam, count, quotas};
 
 /// Whether a key may sign.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,12 +59,46 @@ pub(crate) struct AccessKey {
     pub(crate) status: Status,
     /// Sealed.
     pub(crate) secret: String,
+    pub(crate) created: Timestamp,
+    pub(crate) last_used: Option<LastUsed>,
+}
+
+/// When, for which service and in which region a key last signed a request; a quarter of an hour may be missing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct LastUsed {
+    pub(crate) at: Timestamp,
+    pub(crate) service: String,
+    pub(crate) region: String,
 }
 
 pub(crate) const BY_ID: &str = "
-    SELECT id, account_id, user_id, status, secret
+    SELECT id, account_id, user_id, status, secret, created, last_used, last_used_service, last_used_region
       FROM access_keys
      WHERE id = $1";
+
+pub(crate) const OF_USER: &str = "
+    SELECT id, account_id, user_id, status, secret, created, last_used, last_used_service, last_used_region
+      FROM access_keys
+     WHERE user_id = $1
+     ORDER BY id";
+
+pub(crate) const OF_ROOT: &str = "
+    SELECT id, account_id, user_id, status, secret, created, last_used, last_used_service, last_used_region
+      FROM access_keys
+     WHERE account_id = $1
+       AND user_id IS NULL
+     ORDER BY id";
+
+const COUNT_OF_USER: &str = "
+    SELECT COUNT(*) AS n
+      FROM access_keys
+     WHERE user_id = $1";
+
+const COUNT_OF_ROOT: &str = "
+    SELECT COUNT(*) AS n
+      FROM access_keys
+     WHERE account_id = $1
+       AND user_id IS NULL";
 
 pub(crate) const INSERT: &str = "
     INSERT INTO access_keys (id, account_id, user_id, status, secret, created)
@@ -91,6 +126,8 @@ impl AccessKey {
                 .map_or(Whose::Root(account), Whose::User),
             status: row.parse("status")?,
             secret: row.text("secret")?,
+            created: Timestamp::from_millis(row.int("created")?),
+            last_used: LastUsed::read(row)?,
         })
     }
 
@@ -104,6 +141,22 @@ impl AccessKey {
     }
 }
 
+impl LastUsed {
+    fn read(row: &Row) -> Result<Option<Self>, store::Error> {
+        let at = row.opt_int("last_used")?.map(Timestamp::from_millis);
+        let service = row.opt_text("last_used_service")?;
+        let region = row.opt_text("last_used_region")?;
+        Ok(at
+            .zip(service)
+            .zip(region)
+            .map(|((at, service), region)| Self {
+                at,
+                service,
+                region,
+            }))
+    }
+}
+
 /// A key that is not stored yet: what is shown once, and the values of [`INSERT`].
 pub(crate) struct NewKey {
     pub(crate) credentials: Credentials,
@@ -112,6 +165,8 @@ pub(crate) struct NewKey {
 
 impl Iam {
     /// Makes a key of a user, or of the account's root. The secret is in the answer and never again to be had.
+    ///
+    /// Errors: [`Error::Quota`] beyond two, inactive ones included.
     pub async fn create_access_key(
         &self,
         account: &AccountId,
@@ -120,8 +175,18 @@ impl Iam {
         let key = self
             .new_access_key(account, user_id, self.clock().now())
             .await?;
-        let values = key.values;
-        self.write(move |tx| tx.execute(INSERT, &values)).await?;
+        let (values, user_id) = (key.values, user_id.map(str::to_owned));
+        let account: Value = account.as_str().into();
+        self.change(move |tx| {
+            let used = match &user_id {
+                Some(user_id) => count(tx, COUNT_OF_USER, &[user_id.into()])?,
+                None => count(tx, COUNT_OF_ROOT, std::slice::from_ref(&account))?,
+            };
+            quotas::ACCESS_KEYS.room(used)?;
+            tx.execute(INSERT, &values)?;
+            Ok(())
+        })
+        .await?;
         Ok(key.credentials)
     }
 
@@ -210,6 +275,17 @@ impl Iam {
         Ok(rows.first().map(AccessKey::read).transpose()?)
     }
 
+    /// The keys of a user or of an account's root, by id: two at most.
+    pub(crate) async fn access_keys(&self, whose: &Whose) -> Result<Vec<AccessKey>, Error> {
+        let (sql, owner) = match whose {
+            Whose::Root(account) => (OF_ROOT, account.as_str()),
+            Whose::User(id) => (OF_USER, id.as_str()),
+            Whose::Role(_) => return Ok(Vec::new()),
+        };
+        let rows = self.database().rows(sql, vec![owner.into()]).await?;
+        Ok(rows.iter().map(AccessKey::read).collect::<Result<_, _>>()?)
+    }
+
     async fn change_key(
         &self,
         id: &AccessKeyId,
@@ -218,7 +294,7 @@ impl Iam {
         let key = id.clone();
         match self.write(move |tx| change(tx, key.as_str())).await? {
             0 => Err(Error::NotFound {
-                kind: "access key",
+                noun: Noun::AccessKey,
                 name: id.to_string(),
             }),
             _ => Ok(()),

@@ -1,11 +1,12 @@
 //! Accounts: made once, with a root key and an administrator.
 
-use aws::AccountId;
 use aws::sigv4::Credentials;
+use aws::{AccountId, Timestamp};
 use store::Value;
 
+use crate::error::Noun;
 use crate::users::User;
-use crate::{Error, Iam, access_keys, policies, users};
+use crate::{Error, Iam, access_keys, attachments, users};
 
 /// The name of the user that every account begins with: on AWS, too, daily work as root is refused here and there.
 const ADMIN: &str = "admin";
@@ -32,6 +33,28 @@ const EXISTS: &str = "
     SELECT id
       FROM accounts
      WHERE id = $1";
+
+const CREATED: &str = "
+    SELECT created
+      FROM accounts
+     WHERE id = $1";
+
+const ALIAS: &str = "
+    SELECT alias
+      FROM accounts
+     WHERE id = $1
+       AND alias IS NOT NULL";
+
+const SET_ALIAS: &str = "
+    UPDATE accounts
+       SET alias = $2
+     WHERE id = $1";
+
+const REMOVE_ALIAS: &str = "
+    UPDATE accounts
+       SET alias = NULL
+     WHERE id = $1
+       AND alias = $2";
 
 impl Iam {
     /// Makes the installation's account on its first start; `None` when it is there already, and then nothing changed.
@@ -64,7 +87,7 @@ impl Iam {
                 return Ok(false);
             }
             tx.execute(users::INSERT, &user)?;
-            tx.execute(policies::ATTACH, &attachment)?;
+            tx.execute(attachments::ATTACH, &attachment)?;
             for key in &keys {
                 tx.execute(access_keys::INSERT, key)?;
             }
@@ -88,5 +111,46 @@ impl Iam {
             .rows(EXISTS, vec![account.as_str().into()])
             .await?;
         Ok(!rows.is_empty())
+    }
+
+    /// When the account was made.
+    pub(crate) async fn account_created(&self, account: &AccountId) -> Result<Timestamp, Error> {
+        let rows = self
+            .database()
+            .rows(CREATED, vec![account.as_str().into()])
+            .await?;
+        let created = rows.first().map(|row| row.int("created")).transpose()?;
+        Ok(Timestamp::from_millis(created.unwrap_or_default()))
+    }
+
+    /// The account's other name, if it has one.
+    pub(crate) async fn alias(&self, account: &AccountId) -> Result<Option<String>, Error> {
+        let rows = self
+            .database()
+            .rows(ALIAS, vec![account.as_str().into()])
+            .await?;
+        Ok(rows.first().map(|row| row.text("alias")).transpose()?)
+    }
+
+    /// Gives the account another name, in place of the one that it has. Errors: [`Error::Exists`] when any account has it.
+    pub(crate) async fn set_alias(&self, account: &AccountId, alias: &str) -> Result<(), Error> {
+        let values: [Value; 2] = [account.as_str().into(), alias.into()];
+        let taken = |error: Error| error.or_exists(Noun::Alias, alias);
+        self.write(move |tx| tx.execute(SET_ALIAS, &values))
+            .await
+            .map_err(taken)?;
+        Ok(())
+    }
+
+    /// Takes the account's other name away. Errors: [`Error::NotFound`] when it is not this one.
+    pub(crate) async fn remove_alias(&self, account: &AccountId, alias: &str) -> Result<(), Error> {
+        let values: [Value; 2] = [account.as_str().into(), alias.into()];
+        match self
+            .write(move |tx| tx.execute(REMOVE_ALIAS, &values))
+            .await?
+        {
+            0 => Err(Error::not_found(Noun::Alias, alias)),
+            _ => Ok(()),
+        }
     }
 }

@@ -123,7 +123,12 @@ impl Iam {
             Some(session) if session.expires <= self.clock().now() => {
                 Err(NotSigned::ExpiredToken.into())
             }
-            _ => Ok(Caller::new(identity, None, source)),
+            _ => {
+                let scope = claim.scope();
+                self.note_use(&identity, scope.region().as_str(), scope.service())
+                    .await;
+                Ok(Caller::new(identity, None, source))
+            }
         }
     }
 

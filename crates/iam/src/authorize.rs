@@ -122,6 +122,15 @@ pub(crate) struct Grant {
     pub(crate) grounds: Arc<[Ground]>,
 }
 
+/// What else a question may come with; such questions are asked rarely and never remembered.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Beside<'a> {
+    /// The trust policy of the role that is to be taken.
+    pub(crate) trust: Option<&'a Policy>,
+    /// Condition keys with several values, such as `sts:TransitiveTagKeys`.
+    pub(crate) lists: &'a [(&'a str, Vec<String>)],
+}
+
 /// What is remembered of a refusal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Refusal {
@@ -133,31 +142,57 @@ pub(crate) struct Refusal {
 impl Iam {
     /// Whether the caller may, by the policies of this moment.
     pub async fn authorize(&self, ask: &Ask<'_>) -> Result<(), AuthorizeError> {
-        let known = self.known().await?;
-        let now = self.clock().now();
-        // A request may be long under way since it was authenticated.
-        let Some(identity) = self
-            .identity(&ask.caller.identity().credentials.origin())
-            .await?
-            .filter(|identity| !identity.revoked)
-        else {
+        let (known, now) = (self.known().await?, self.clock().now());
+        let Some(identity) = self.still(ask.caller).await? else {
             return told(ask, Err(nobody(ask)), now);
         };
         let mentions = ask.mentions(&identity);
         if mentions.time {
-            return told(ask, self.decide(ask, &identity, &known, now), now);
+            let answer = self.decide(ask, &Beside::default(), &identity, &known, now);
+            return told(ask, answer, now);
         }
         let key = ask.key(mentions);
         let answer = identity.decisions.get(&key, now).unwrap_or_else(|| {
-            let answer = self.decide(ask, &identity, &known, now);
+            let answer = self.decide(ask, &Beside::default(), &identity, &known, now);
             identity.decisions.put(key, &answer, now);
             answer
         });
         told(ask, answer, now)
     }
 
-    fn decide(&self, ask: &Ask<'_>, identity: &Identity, known: &Known, now: Timestamp) -> Answer {
-        let context = self.context(ask, identity, known, now);
+    /// The same with more that counts.
+    pub(crate) async fn authorize_beside(
+        &self,
+        ask: &Ask<'_>,
+        beside: &Beside<'_>,
+    ) -> Result<(), AuthorizeError> {
+        let (known, now) = (self.known().await?, self.clock().now());
+        let Some(identity) = self.still(ask.caller).await? else {
+            return told(ask, Err(nobody(ask)), now);
+        };
+        told(ask, self.decide(ask, beside, &identity, &known, now), now)
+    }
+
+    /// The caller as it is now: a request may be long under way since it was authenticated.
+    async fn still(&self, caller: &Caller) -> Result<Option<Arc<Identity>>, Error> {
+        let identity = self
+            .identity(&caller.identity().credentials.origin())
+            .await?;
+        Ok(identity.filter(|identity| !identity.revoked))
+    }
+
+    fn decide(
+        &self,
+        ask: &Ask<'_>,
+        beside: &Beside<'_>,
+        identity: &Identity,
+        known: &Known,
+        now: Timestamp,
+    ) -> Answer {
+        let mut context = self.context(ask, identity, known, now);
+        for (key, values) in beside.lists {
+            context.set_list(key, values.iter().map(String::as_str));
+        }
         let policies = Policies {
             identity: identity.holder.policies.as_slice(),
             boundary: identity.holder.boundary.as_deref(),
@@ -168,7 +203,7 @@ impl Iam {
             resource: ResourcePolicies {
                 domain: ask.domain_policy.map(|policy| &policy.0.policy),
                 repository: ask.repository_policy.map(|policy| &policy.0.policy),
-                role_trust: None,
+                role_trust: beside.trust,
             },
         };
         let resource = ask.resources.first().copied().unwrap_or(NO_RESOURCE);

@@ -5,22 +5,34 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
-use aws::{Clock, Region, Timestamp};
-use store::{Database, Migration, Tx};
+use aws::page::Sealer;
+use aws::{Clock, Region, Secret, Timestamp};
+use store::{Database, Migration, Tx, Value};
 use tokio::sync::Mutex;
 use zeroize::Zeroizing;
 
 use crate::Error;
 use crate::known::{Caches, Generation, Known, TOPIC};
+use crate::last_used::{self, Noted};
 use crate::master_key::MasterKey;
 use crate::policies::{self, Compiled};
 use crate::vault::Vault;
 
-const MIGRATIONS: &[Migration] = &[Migration {
-    number: 1,
-    name: "principals",
-    sql: include_str!("../migrations/0001_principals.sql"),
-}];
+const MIGRATIONS: &[Migration] = &[
+    Migration {
+        number: 1,
+        name: "principals",
+        sql: include_str!("../migrations/0001_principals.sql"),
+    },
+    Migration {
+        number: 2,
+        name: "iam-operations",
+        sql: include_str!("../migrations/0002_iam_operations.sql"),
+    },
+];
+
+/// What the key is for that seals the markers of lists.
+const PAGES: &str = "iam pages";
 
 /// How far the clock may go back between two things that are issued: more than nodes and time servers differ.
 const BACK: Duration = Duration::from_mins(5);
@@ -72,6 +84,8 @@ struct Inner {
     issued_last: AtomicI64,
     caches: Caches,
     compiled: Compiled,
+    pages: Sealer,
+    noted: Noted,
 }
 
 impl Iam {
@@ -86,6 +100,7 @@ impl Iam {
         database.migrate("iam", MIGRATIONS).await?;
         // Before anything is read, so that no change goes by unheard.
         let generation = Generation::follow(&database);
+        let pages = Sealer::new(&Secret::new(*master.derive(PAGES)));
         let iam = Self(Arc::new(Inner {
             vault: Vault::new(database.clone(), master.clone(), settings.clock.clone()),
             database,
@@ -97,6 +112,8 @@ impl Iam {
             issued_last: AtomicI64::new(0),
             caches: Caches::new(),
             compiled: policies::compiled(),
+            pages,
+            noted: last_used::noted(),
         }));
         iam.rotate(iam.clock().now()).await?;
         let known = iam.known().await?;
@@ -131,6 +148,15 @@ impl Iam {
     /// `purpose` is a fixed text of the program, never a user's.
     pub fn sealer_key(&self, purpose: &'static str) -> Zeroizing<[u8; 32]> {
         self.0.master.derive(purpose)
+    }
+
+    /// Seals the markers of lists.
+    pub(crate) fn pages(&self) -> &Sealer {
+        &self.0.pages
+    }
+
+    pub(crate) fn noted(&self) -> &Noted {
+        &self.0.noted
     }
 
     pub(crate) fn database(&self) -> &Database {
@@ -187,5 +213,30 @@ impl Iam {
             work(tx)
         });
         Ok(written.await?)
+    }
+
+    /// The same for changes that may be refused on what they find: within the transaction, so that nothing changes
+    /// between the looking and the doing.
+    pub(crate) async fn change<T: Send + 'static>(
+        &self,
+        mut work: impl FnMut(&mut Tx<'_>) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let changed = self.0.database.write(move |tx| {
+            tx.touch(TOPIC);
+            work(tx)
+        });
+        changed.await
+    }
+}
+
+/// The one number of a `SELECT COUNT(*) AS n`.
+pub(crate) fn count(
+    tx: &mut Tx<'_>,
+    sql: &'static str,
+    values: &[Value],
+) -> Result<u64, store::Error> {
+    match tx.rows(sql, values)?.first() {
+        Some(row) => row.size("n"),
+        None => Ok(0),
     }
 }

@@ -156,7 +156,12 @@ impl Identity {
         organization: Option<&str>,
     ) -> Self {
         let names = Names::of(&holder, session.as_deref());
-        let context = Arc::new(context(&holder, &names, session.as_deref(), organization));
+        let context = Arc::new(principal_context(
+            &holder,
+            &names,
+            session.as_deref(),
+            organization,
+        ));
         let sets = [Some(&holder.policies), session_policies.as_ref()]
             .into_iter()
             .flatten();
@@ -202,6 +207,12 @@ impl Identity {
         }
     }
 
+    /// Whether it is a user or root with temporary credentials of their own (`GetSessionToken`).
+    pub(crate) fn is_own_session(&self) -> bool {
+        let kind = self.session.as_ref().map(|session| session.kind);
+        kind == Some(Kind::User)
+    }
+
     /// What a session obtained with this one has as ancestors, nearest first.
     pub(crate) fn lineage(&self) -> Vec<(Id128, u64)> {
         let Some(session) = &self.session else {
@@ -214,15 +225,17 @@ impl Identity {
     }
 }
 
-struct Names {
+/// What a principal is called.
+pub(crate) struct Names {
     arn: String,
     user_id: String,
     principal: Principal,
-    principal_arn: String,
+    /// With its path; for sessions, that of the role.
+    pub(crate) principal_arn: String,
 }
 
 impl Names {
-    fn of(holder: &Holder, session: Option<&Session>) -> Self {
+    pub(crate) fn of(holder: &Holder, session: Option<&Session>) -> Self {
         let account = &holder.account;
         match &holder.who {
             Who::Root => {
@@ -271,7 +284,7 @@ impl Names {
 }
 
 /// The keys about the caller (`identity.md` 4.6).
-fn context(
+pub(crate) fn principal_context(
     holder: &Holder,
     names: &Names,
     session: Option<&Session>,

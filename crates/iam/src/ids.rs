@@ -7,6 +7,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
 /// The alphabet of RFC 4648 base32, which AWS uses for its ids.
@@ -51,12 +52,24 @@ fn base32(bytes: &[u8]) -> String {
 pub(crate) enum Kind {
     /// `AIDA`
     User,
+    /// `AGPA`
+    Group,
+    /// `AROA`
+    Role,
+    /// `ANPA`
+    Policy,
+    /// `AIPA`
+    InstanceProfile,
 }
 
 impl Kind {
     fn prefix(self) -> &'static str {
         match self {
             Self::User => "AIDA",
+            Self::Group => "AGPA",
+            Self::Role => "AROA",
+            Self::Policy => "ANPA",
+            Self::InstanceProfile => "AIPA",
         }
     }
 }
@@ -65,6 +78,29 @@ impl Kind {
 pub(crate) fn unique_id(kind: Kind) -> String {
     let letters = base32(&random::<11>());
     format!("{}{}", kind.prefix(), &letters[..17])
+}
+
+/// The unique id of a policy that is part of the program: the same in every installation.
+pub(crate) fn policy_id_of(name: &str) -> String {
+    let digest = Sha256::digest(name);
+    format!("{}{}", Kind::Policy.prefix(), &base32(&digest)[..17])
+}
+
+/// The first ten bytes of the session whose temporary credentials have this key id, as its id begins: 20 hex digits.
+///
+/// `None` when it is no key id of ours.
+pub(crate) fn session_prefix(access_key_id: &str) -> Option<String> {
+    let letters = access_key_id.strip_prefix("ASIA")?;
+    if letters.len() != 16 {
+        return None;
+    }
+    // 16 letters of five bits are exactly ten bytes.
+    let mut bits = 0_u128;
+    for letter in letters.bytes() {
+        let value = BASE32.iter().position(|known| *known == letter)?;
+        bits = bits << 5 | u128::try_from(value).ok()?;
+    }
+    Some(format!("{bits:020x}"))
 }
 
 /// A new id of a long-term access key: `AKIA` and 16 characters (80 bits).
@@ -203,6 +239,8 @@ mod tests {
     fn session_ids_are_read_back_from_their_text() {
         let id = Id128::new();
         assert_eq!(id.to_string().parse::<Id128>().unwrap(), id);
+        let prefix = session_prefix(&id.temporary_key_id()).unwrap();
+        assert_eq!(prefix, id.to_string()[..20]);
         for wrong in [
             "",
             "00",

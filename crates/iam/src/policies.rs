@@ -1,11 +1,11 @@
-//! Policies of principals: attached and inline ones, those of groups, and AWS's own.
+//! Policies as they are asked: those of principals and of their groups, attached and inline, compiled once.
 
 use std::sync::Arc;
 
 use moka::sync::Cache;
-use store::Value;
 
-use crate::policy::{self, Policy, PolicySource};
+use crate::managed_policies::shipped;
+use crate::policy::{Policy, PolicySource};
 use crate::sessions::SessionPolicies;
 use crate::{Error, Iam};
 
@@ -21,9 +21,6 @@ impl Set {
 
 /// Policies that were compiled before, by where they come from and their text.
 pub(crate) type Compiled = Cache<(Option<String>, String, String), Arc<Policy>>;
-
-/// How the ARNs of AWS's own policies begin.
-const OWNED_BY_AWS: &str = "arn:aws:iam::aws:policy/";
 
 /// A policy that says nothing.
 const NOTHING: &str = r#"{"Version":"2012-10-17","Statement":[]}"#;
@@ -64,93 +61,7 @@ pub(crate) const MANAGED: &str = "
       JOIN policy_versions v ON v.policy_id = p.id AND v.version = p.default_version
      WHERE p.arn = $1";
 
-pub(crate) const TAGS: &str = "
-    SELECT shown_key, value
-      FROM principal_tags
-     WHERE holder_id = $1
-     ORDER BY tag_key";
-
-const PUT_INLINE: &str = "
-    INSERT INTO inline_policies (holder_id, name, document)
-    VALUES ($1, $2, $3)
-        ON CONFLICT (holder_id, name) DO UPDATE
-       SET document = excluded.document";
-
-const DELETE_INLINE: &str = "
-    DELETE FROM inline_policies
-     WHERE holder_id = $1
-       AND name = $2";
-
-pub(crate) const ATTACH: &str = "
-    INSERT INTO attachments (holder_id, policy_arn, attached)
-    VALUES ($1, $2, $3)
-        ON CONFLICT (holder_id, policy_arn) DO NOTHING";
-
-const DETACH: &str = "
-    DELETE FROM attachments
-     WHERE holder_id = $1
-       AND policy_arn = $2";
-
 impl Iam {
-    /// Stores an inline policy of a user, group or role, over one of the same name. The text was validated before;
-    /// one that does not read is refused all the same ([`Error::Damaged`]).
-    pub async fn put_inline_policy(
-        &self,
-        holder_id: &str,
-        name: &str,
-        document: &str,
-    ) -> Result<(), Error> {
-        self.compile(None, name, document)?;
-        let values: [Value; 3] = [holder_id.into(), name.into(), document.into()];
-        self.write(move |tx| tx.execute(PUT_INLINE, &values))
-            .await?;
-        Ok(())
-    }
-
-    /// Removes an inline policy. Errors: [`Error::NotFound`].
-    pub async fn delete_inline_policy(&self, holder_id: &str, name: &str) -> Result<(), Error> {
-        let values: [Value; 2] = [holder_id.into(), name.into()];
-        match self
-            .write(move |tx| tx.execute(DELETE_INLINE, &values))
-            .await?
-        {
-            0 => Err(Error::NotFound {
-                kind: "inline policy",
-                name: name.to_owned(),
-            }),
-            _ => Ok(()),
-        }
-    }
-
-    /// Attaches a managed policy to a user, group or role; a second time changes nothing. Errors: [`Error::NotFound`].
-    pub async fn attach_policy(&self, holder_id: &str, arn: &str) -> Result<(), Error> {
-        self.managed_policy(arn)
-            .await?
-            .ok_or_else(|| Error::NotFound {
-                kind: "policy",
-                name: arn.to_owned(),
-            })?;
-        let values: [Value; 3] = [
-            holder_id.into(),
-            arn.into(),
-            self.clock().now().millis().into(),
-        ];
-        self.write(move |tx| tx.execute(ATTACH, &values)).await?;
-        Ok(())
-    }
-
-    /// Takes a managed policy away. Errors: [`Error::NotFound`] when it was not attached.
-    pub async fn detach_policy(&self, holder_id: &str, arn: &str) -> Result<(), Error> {
-        let values: [Value; 2] = [holder_id.into(), arn.into()];
-        match self.write(move |tx| tx.execute(DETACH, &values)).await? {
-            0 => Err(Error::NotFound {
-                kind: "attached policy",
-                name: arn.to_owned(),
-            }),
-            _ => Ok(()),
-        }
-    }
-
     /// Everything that is attached to a holder, written into it, or comes to it from its groups.
     pub(crate) async fn policies_of(&self, holder_id: &str) -> Result<Set, Error> {
         let mut set = Vec::new();
@@ -196,19 +107,8 @@ impl Iam {
         Ok(Set(set))
     }
 
-    /// The tags of whatever has this unique id.
-    pub(crate) async fn principal_tags(
-        &self,
-        holder_id: &str,
-    ) -> Result<Vec<(String, String)>, Error> {
-        let rows = self.database().rows(TAGS, vec![holder_id.into()]).await?;
-        let tags = rows
-            .iter()
-            .map(|row| Ok((row.text("shown_key")?, row.text("value")?)));
-        Ok(tags.collect::<Result<_, store::Error>>()?)
-    }
-
-    async fn managed_policy(&self, arn: &str) -> Result<Option<Arc<Policy>>, Error> {
+    /// The managed policy of this ARN, at its default version, whosever it is.
+    pub(crate) async fn managed_policy(&self, arn: &str) -> Result<Option<Arc<Policy>>, Error> {
         if let Some(policy) = self.managed_by_aws(arn)? {
             return Ok(Some(policy));
         }
@@ -220,16 +120,17 @@ impl Iam {
 
     /// One of those that are part of the program.
     fn managed_by_aws(&self, arn: &str) -> Result<Option<Arc<Policy>>, Error> {
-        let name = arn.strip_prefix(OWNED_BY_AWS);
-        let found = policy::managed()
-            .iter()
-            .find(|managed| name == Some(managed.name));
-        found
+        shipped(arn)
             .map(|managed| self.compile(Some(arn), managed.name, managed.document))
             .transpose()
     }
 
-    fn compile(&self, arn: Option<&str>, name: &str, text: &str) -> Result<Arc<Policy>, Error> {
+    pub(crate) fn compile(
+        &self,
+        arn: Option<&str>,
+        name: &str,
+        text: &str,
+    ) -> Result<Arc<Policy>, Error> {
         let key = (arn.map(str::to_owned), name.to_owned(), text.to_owned());
         if let Some(policy) = self.compiled().get(&key) {
             return Ok(policy);

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use store::{Row, Value};
 
 use crate::caller::{Caller, Principal};
+use crate::error::Noun;
 use crate::identity::Whose;
 use crate::ids::{self, Id128};
 use crate::revocations::{Revocations, Subject};
@@ -94,6 +95,14 @@ pub(crate) const BY_ID: &str = "
       FROM sessions
      WHERE id = $1";
 
+pub(crate) const ACCOUNT_BY_PREFIX: &str = "
+    SELECT account_id
+      FROM sessions
+     WHERE id >= $1
+       AND id < $2
+     ORDER BY id
+     LIMIT 1";
+
 const INSERT: &str = "
     INSERT INTO sessions (id, kind, account_id, principal_kind, principal_id, access_key_id, ancestors, session_name, tags,
                           transitive_tags, source_identity, federated_provider, policies, secret, issued, expires, forget_after)
@@ -154,6 +163,27 @@ impl Session {
                 .access_key
                 .as_ref()
                 .is_some_and(|key| revocations.kills(Subject::AccessKey(key.as_str()), first))
+    }
+
+    /// A session of a user or root without anything special.
+    fn blank(account: AccountId, whose: Whose, issued: Timestamp, duration: Duration) -> Self {
+        Self {
+            id: Id128::new(),
+            kind: Kind::User,
+            account,
+            whose,
+            access_key: None,
+            ancestors: Vec::new(),
+            name: None,
+            tags: Vec::new(),
+            transitive_tags: Vec::new(),
+            source_identity: None,
+            federated_provider: None,
+            policies: None,
+            secret: None,
+            issued,
+            expires: issued.plus(duration),
+        }
     }
 
     /// Where its secret stands.
@@ -247,24 +277,11 @@ impl Iam {
     ) -> Result<Temporary, Error> {
         let whose = Whose::Role(new.role_id.clone());
         self.holder(account, &whose).await?.ok_or(Error::NotFound {
-            kind: "role",
+            noun: Noun::Role,
             name: new.role_id,
         })?;
-        let (id, issued) = (Id128::new(), self.time_of_issue()?);
-        let (id_text, secret) = (id.to_string(), ids::secret());
-        let sealed = self
-            .vault()
-            .seal(
-                Owner::Account(account),
-                Session::place(&id_text),
-                secret.as_bytes(),
-            )
-            .await?;
         let session = Session {
-            id,
             kind: Kind::Role,
-            account: *account,
-            whose,
             access_key: taker.and_then(|taker| taker.identity().long_term_key().cloned()),
             ancestors: taker
                 .map(|taker| taker.identity().lineage())
@@ -275,10 +292,39 @@ impl Iam {
             source_identity: new.source_identity,
             federated_provider: new.federated_provider,
             policies: new.policies,
-            secret: Some(sealed),
-            issued,
-            expires: issued.plus(new.duration),
+            ..Session::blank(*account, whose, self.time_of_issue()?, new.duration)
         };
+        self.give_credentials(session).await
+    }
+
+    /// Makes temporary credentials of somebody with a long-term key; they stay who they are (`GetSessionToken`).
+    pub(crate) async fn start_own_session(
+        &self,
+        caller: &Caller,
+        duration: Duration,
+    ) -> Result<Temporary, Error> {
+        let session = Session {
+            access_key: caller.identity().long_term_key().cloned(),
+            ..Session::blank(
+                *caller.account(),
+                own(caller),
+                self.time_of_issue()?,
+                duration,
+            )
+        };
+        self.give_credentials(session).await
+    }
+
+    /// Stores a session under a new secret.
+    async fn give_credentials(&self, mut session: Session) -> Result<Temporary, Error> {
+        let secret = ids::secret();
+        let (owner, id) = (session.account, session.id.to_string());
+        let sealed = self.vault().seal(
+            Owner::Account(&owner),
+            Session::place(&id),
+            secret.as_bytes(),
+        );
+        session.secret = Some(sealed.await?);
         self.insert_session(&session, session.expires.plus(SLACK))
             .await?;
         let token = self.sign_session(&session).await?;
@@ -332,27 +378,30 @@ impl Iam {
             return Ok(session.id);
         }
         let session = Session {
-            id: Id128::new(),
             kind: Kind::Token,
-            account: *caller.account(),
-            whose: match caller.principal() {
-                Principal::User { id, .. } => Whose::User(id.clone()),
-                Principal::Root | Principal::Session { .. } => Whose::Root(*caller.account()),
-            },
             access_key: identity.long_term_key().cloned(),
-            ancestors: Vec::new(),
-            name: None,
-            tags: Vec::new(),
-            transitive_tags: Vec::new(),
-            source_identity: None,
-            federated_provider: None,
-            policies: None,
-            secret: None,
-            issued,
             expires,
+            ..Session::blank(*caller.account(), own(caller), issued, Duration::ZERO)
         };
         self.insert_session(&session, forget_after).await?;
         Ok(session.id)
+    }
+
+    /// Whose temporary credentials have this key id.
+    pub(crate) async fn account_of_temporary_key(
+        &self,
+        access_key_id: &AccessKeyId,
+    ) -> Result<Option<AccountId>, Error> {
+        let Some(prefix) = ids::session_prefix(access_key_id.as_str()) else {
+            return Ok(None);
+        };
+        // `g` comes after the last hex digit.
+        let values = vec![prefix.as_str().into(), format!("{prefix}g").into()];
+        let rows = self.database().rows(ACCOUNT_BY_PREFIX, values).await?;
+        Ok(rows
+            .first()
+            .map(|row| row.parse("account_id"))
+            .transpose()?)
     }
 
     pub(crate) async fn load_session(&self, id: Id128) -> Result<Option<Session>, Error> {
@@ -392,6 +441,14 @@ impl Iam {
         };
         let text = token.seal(&known.sts.keys).ok_or(Error::NoTokenKey)?;
         Ok(SecretString::from(text.as_str()))
+    }
+}
+
+/// The user or root that a caller is; sessions of roles do not come here.
+fn own(caller: &Caller) -> Whose {
+    match caller.principal() {
+        Principal::User { id, .. } => Whose::User(id.clone()),
+        Principal::Root | Principal::Session { .. } => Whose::Root(*caller.account()),
     }
 }
 

@@ -14,6 +14,7 @@ use aws::Timestamp;
 use store::{Row, Tx, Value};
 use zeroize::Zeroizing;
 
+use crate::error::Noun;
 use crate::tokens::Keyring;
 use crate::vault::{Owner, Place, Vault};
 use crate::{Error, Iam, ids};
@@ -219,7 +220,7 @@ impl Iam {
         let dropped = self.write(move |tx| tx.execute(END, &values)).await?;
         if dropped == 0 {
             return Err(Error::NotFound {
-                kind: "token key",
+                noun: Noun::TokenKey,
                 name: number.to_string(),
             });
         }

@@ -28,6 +28,10 @@ const BACKLOG: u32 = 1024;
 /// How long fetches that nobody waits for any more may go on after the last request.
 const FETCHES: Duration = Duration::from_secs(30);
 
+/// Threads that wait for the disk. Each keeps some memory for the pieces of 256 KiB that it reads; more of them than a disk
+/// has use for cost only that (`make bench` prints the memory of sixteen transfers at once).
+const BLOCKING_THREADS: usize = 32;
+
 pub(crate) fn run(flags: Flags) -> anyhow::Result<()> {
     let sources = Sources::read(flags, crate::environment());
     let config = sources.config()?;
@@ -35,6 +39,7 @@ pub(crate) fn run(flags: Flags) -> anyhow::Result<()> {
     raise_file_limit();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
+        .max_blocking_threads(BLOCKING_THREADS)
         .build()?;
     let ended = runtime.block_on(serve(config));
     // What still runs on blocking threads is not waited for: whoever wanted it is gone.

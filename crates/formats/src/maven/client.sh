@@ -29,12 +29,10 @@ packhouse_start --upstream "public:maven-clojars=$STUB_URL"
 packhouse_repository acme stub
 packhouse_repository acme central
 packhouse_repository acme app --upstreams repositoryName=stub repositoryName=central
-packhouse_repository acme alone
 aws codeartifact associate-external-connection --domain acme --repository stub --external-connection public:maven-clojars >/dev/null
 aws codeartifact associate-external-connection --domain acme --repository central --external-connection public:maven-central >/dev/null
 token=$(packhouse_token acme)
 app=$(packhouse_endpoint acme maven app)
-alone=$(packhouse_endpoint acme maven alone)
 
 # settings FILE PASSWORD: a settings.xml by which everything comes from `app`.
 settings() {
@@ -137,10 +135,9 @@ status() {
 }
 
 # put PATH FILE-OR-TEXT [CURL ARGUMENT…]: the status of a PUT to `app`.
-put() { put_to "$app" "$@"; }
-put_to() {
-    local url=$1$2 body=$3
-    shift 3
+put() {
+    local url=$app$1 body=$2
+    shift 2
     [ -f "$body" ] && body=@$body
     curl -sS -m 120 -o "$PACKHOUSE_WORK/body" -w '%{http_code}' -u "aws:$token" -X PUT --data-binary "$body" "$@" "$url"
 }
@@ -161,11 +158,12 @@ code() {
 
 # on_stub VERSION: a version of org.stub:core on the stub, listed.
 on_stub() {
-    local at=$files/org/stub/core version
+    local at=$files/org/stub/core versions
     mkdir -p "$at/$1"
     jar "$at/$1/core-$1.jar" "stub $1"
     pom org.stub core "$1" >"$at/$1/core-$1.pom"
-    metadata org.stub core $(cd "$at" && for version in [0-9]*; do echo "$version"; done) >"$at/maven-metadata.xml"
+    versions=("$at"/[0-9]*)
+    metadata org.stub core "${versions[@]##*/}" >"$at/maven-metadata.xml"
 }
 
 # Maven's plugins, once; a machine without a registry stops here.

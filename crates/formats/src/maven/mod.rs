@@ -1,6 +1,8 @@
 #![doc = include_str!("README.md")]
 
+mod builds;
 mod document;
+mod metadata;
 mod notes;
 mod pom;
 mod publish;

@@ -1,30 +1,25 @@
-//! PUT: files, their checksums, and the metadata that publishes them.
-
-use std::collections::BTreeMap;
+//! PUT of files and their checksums.
 
 use bytes::Bytes;
 use catalog::{
-    AssetRecord, Error, Kind, Manifest, OpenRepository, PackageId, Result, Settle, Status, Then,
-    Version, VersionId, VersionRecord,
+    AssetRecord, Error, Kind, Manifest, OpenRepository, PackageId, Result, Status, Then, Version,
+    VersionId,
 };
 use http::header::ETAG;
 use http::request::Parts;
 use http::{Response, StatusCode};
 
-use super::document::{Metadata, Plugin};
-use super::notes::{self, Current, Uploaded};
+use super::builds::Builds;
+use super::metadata::{put_metadata, put_metadata_checksum};
+use super::notes;
 use super::read::{chain, stated};
-use super::request::{
-    Algorithm, Directory, File, FileKind, Path, Target, check_artifact_to_publish,
-};
+use super::request::{Algorithm, File, FileKind, Path, Target};
 use super::snapshot::{Snapshot, Stamp};
 use super::{Rules, is_main_pom, pom};
 use crate::document::insert;
 use crate::protocol::{Body, empty};
 use crate::upload;
 
-/// Largest metadata document, in bytes.
-const METADATA_BYTES: usize = 4 * 1024 * 1024;
 /// Largest body of a checksum, in bytes.
 const CHECKSUM_BYTES: usize = 1024;
 
@@ -49,7 +44,8 @@ pub(crate) async fn answer(
     }
 }
 
-fn done(is_new: bool) -> Response<Body> {
+/// 201 for what is new, 200 for what was there.
+pub(crate) fn done(is_new: bool) -> Response<Body> {
     let mut answer = Response::new(empty());
     *answer.status_mut() = if is_new {
         StatusCode::CREATED
@@ -58,8 +54,6 @@ fn done(is_new: bool) -> Response<Body> {
     };
     answer
 }
-
-// --- Files ------------------------------------------------------------------------------------------------------------
 
 async fn put_file(
     rules: Rules,
@@ -144,7 +138,8 @@ async fn place(repository: &OpenRepository, file: &File) -> Result<Place> {
         FileKind::Plain(snapshot) | FileKind::Stamped(snapshot, _) => snapshot,
     };
     repository.may_publish(&file.package).await?;
-    let builds = Builds::read(repository, &file.package, snapshot).await?;
+    let records = repository.versions(&file.package).await?;
+    let builds = Builds::among(repository, &file.package, snapshot, &records).await?;
     if let Some(record) = &builds.current
         && matches!(record.status, Status::Archived | Status::Disposed)
     {
@@ -190,6 +185,10 @@ async fn place(repository: &OpenRepository, file: &File) -> Result<Place> {
     let newest = builds.stamps.keys().map(Stamp::number).max().unwrap_or(0);
     let stamp = Stamp::at(repository.now(), newest + 1);
     let version = build_version(snapshot, &stamp)?;
+    if staged.is_none() {
+        // Before the bytes come, so that a file sent at the same time joins it.
+        notes::set_plain_build(repository, &file.package, snapshot, Some(&version)).await?;
+    }
     Ok(Place { version, staged })
 }
 
@@ -201,58 +200,6 @@ fn build_version(snapshot: &Snapshot, stamp: &Stamp) -> Result<Version> {
         ))
     })
 }
-
-/// A snapshot's current content and all its builds.
-struct Builds {
-    current: Option<VersionRecord>,
-    current_files: Vec<AssetRecord>,
-    stamps: BTreeMap<Stamp, VersionRecord>,
-}
-
-impl Builds {
-    async fn read(
-        repository: &OpenRepository,
-        package: &PackageId,
-        snapshot: &Snapshot,
-    ) -> Result<Self> {
-        Self::among(
-            repository,
-            package,
-            snapshot,
-            repository.versions(package).await?,
-        )
-        .await
-    }
-
-    async fn among(
-        repository: &OpenRepository,
-        package: &PackageId,
-        snapshot: &Snapshot,
-        records: Vec<VersionRecord>,
-    ) -> Result<Self> {
-        let mut builds = Self {
-            current: None,
-            current_files: Vec::new(),
-            stamps: BTreeMap::new(),
-        };
-        for record in records {
-            if record.version == *snapshot.version() {
-                builds.current = Some(record);
-            } else if let Some((of, stamp)) = Snapshot::of_build(record.version.as_str())
-                && of == *snapshot
-            {
-                builds.stamps.insert(stamp, record);
-            }
-        }
-        if builds.current.is_some() {
-            let version = package.version(snapshot.version().clone());
-            builds.current_files = repository.assets(&version).await?;
-        }
-        Ok(builds)
-    }
-}
-
-// --- Checksums --------------------------------------------------------------------------------------------------------
 
 async fn put_checksum(
     parts: &Parts,
@@ -323,7 +270,7 @@ async fn is_unfinished(
 }
 
 /// The digest that a checksum file begins with. Upper-case hex stays upper-case, and so matches nothing.
-async fn read_checksum(parts: &Parts, body: &mut Body) -> Result<String> {
+pub(crate) async fn read_checksum(parts: &Parts, body: &mut Body) -> Result<String> {
     let bytes = match upload::whole(&parts.headers, body, CHECKSUM_BYTES).await {
         Err(Error::TooLarge { limit_bytes }) => {
             return Err(Error::Invalid(format!(
@@ -338,398 +285,4 @@ async fn read_checksum(parts: &Parts, body: &mut Body) -> Result<String> {
         .next()
         .unwrap_or_default()
         .to_owned())
-}
-
-async fn put_metadata_checksum(
-    parts: &Parts,
-    body: &mut Body,
-    repository: &OpenRepository,
-    directory: &Directory,
-    checksums: &[Algorithm],
-) -> Result<Response<Body>> {
-    let uploaded = notes::uploaded(repository, directory).await?;
-    let artifacts = uploaded
-        .as_ref()
-        .map_or(&[][..], |uploaded| &uploaded.artifacts);
-    for package in subjects(directory, artifacts) {
-        repository.may_put_metadata(&package).await?;
-    }
-    let sent = read_checksum(parts, body).await?;
-    match uploaded {
-        None => Err(Error::NotFound {
-            kind: Kind::Asset,
-            id: directory.document(),
-            message: format!(
-                "no {directory} metadata was uploaded that this could be the checksum of"
-            ),
-        }),
-        Some(uploaded) if chain(&uploaded.digests, checksums) == sent => Ok(done(true)),
-        Some(_) => Err(Error::Mismatch(format!(
-            "the checksum is not that of {} as it was last uploaded",
-            directory.document()
-        ))),
-    }
-}
-
-/// The packages that a metadata document is about: the artifact of its directory, or those of a group.
-fn subjects(directory: &Directory, artifacts: &[String]) -> Vec<PackageId> {
-    if let Some((package, _)) = directory.snapshot() {
-        return vec![package];
-    }
-    if artifacts.is_empty() {
-        return directory.package().into_iter().collect();
-    }
-    let namespace = directory.group();
-    artifacts
-        .iter()
-        .filter_map(|artifact| {
-            Some(PackageId {
-                format: super::request::FORMAT.clone(),
-                namespace: Some(namespace.clone()?),
-                name: artifact.parse().ok()?,
-            })
-        })
-        .collect()
-}
-
-// --- Metadata ---------------------------------------------------------------------------------------------------------
-
-async fn put_metadata(
-    rules: Rules,
-    parts: &Parts,
-    body: &mut Body,
-    repository: &OpenRepository,
-    directory: &Directory,
-) -> Result<Response<Body>> {
-    let promise = upload::promise(&parts.headers)?;
-    let bytes = upload::whole(&parts.headers, body, METADATA_BYTES).await?;
-    let digests = catalog::Digests::of(&bytes);
-    check_promise(&promise, &digests)?;
-    let metadata = Metadata::parse(&bytes).map_err(|error| Error::Invalid(error.to_string()))?;
-    let mut artifacts = Vec::new();
-    if let Some((package, snapshot)) = directory.snapshot() {
-        put_snapshot(rules, repository, &package, &snapshot, &metadata).await?;
-    } else {
-        let is_of_group = !metadata.plugins.is_empty();
-        if metadata.has_versioning || metadata.artifact.is_some() || !is_of_group {
-            put_artifact(rules, repository, directory, &metadata).await?;
-        }
-        if is_of_group {
-            artifacts = put_group(repository, directory, &metadata.plugins).await?;
-        }
-    }
-    let is_new = notes::uploaded(repository, directory).await?.is_none();
-    let uploaded = Uploaded { digests, artifacts };
-    notes::set_uploaded(repository, directory, &uploaded).await?;
-    let mut answer = done(is_new);
-    insert(
-        answer.headers_mut(),
-        ETAG,
-        format!("\"{}\"", uploaded.digests.sha256),
-    );
-    Ok(answer)
-}
-
-fn check_promise(promise: &catalog::Promise, digests: &catalog::Digests) -> Result<()> {
-    for (promised, came) in [
-        (&promise.md5, &digests.md5),
-        (&promise.sha1, &digests.sha1),
-        (&promise.sha256, &digests.sha256),
-        (&promise.sha512, &digests.sha512),
-    ] {
-        if promised.as_ref().is_some_and(|promised| promised != came) {
-            return Err(Error::Mismatch(
-                "the document does not have the digest that was promised with it".to_owned(),
-            ));
-        }
-    }
-    Ok(())
-}
-
-/// The path says which artifact it is; a document that says another one was sent to the wrong place.
-fn check_coordinates(metadata: &Metadata, package: &PackageId) -> Result<()> {
-    let differs = |written: &Option<String>, expected: &str| {
-        written
-            .as_deref()
-            .is_some_and(|written| written != expected)
-    };
-    if differs(&metadata.group, package.namespace_text())
-        || differs(&metadata.artifact, package.name.as_str())
-    {
-        return Err(Error::Invalid(format!(
-            "the document is for {}:{} and its path for {package}",
-            metadata.group.as_deref().unwrap_or_default(),
-            metadata.artifact.as_deref().unwrap_or_default(),
-        )));
-    }
-    Ok(())
-}
-
-/// Publishes what the document lists and is unfinished here; finishes the builds of the snapshots that it lists.
-async fn put_artifact(
-    rules: Rules,
-    repository: &OpenRepository,
-    directory: &Directory,
-    metadata: &Metadata,
-) -> Result<()> {
-    let package = directory.package().ok_or_else(|| {
-        Error::Invalid("an artifact has a group, and so a directory above its own".to_owned())
-    })?;
-    repository.may_put_metadata(&package).await?;
-    check_coordinates(metadata, &package)?;
-    let records = repository.versions(&package).await?;
-    let mut steps = Vec::new();
-    let mut finished = Vec::new();
-    let mut currents = Vec::new();
-    for listed in &metadata.versions {
-        if let Some(snapshot) = Snapshot::parse(listed) {
-            let builds = Builds::among(repository, &package, &snapshot, records.clone()).await?;
-            let staged = builds.staged(|_| true);
-            let current = builds
-                .finish(repository, &package, &snapshot, &staged, &mut steps)
-                .await?;
-            finished.extend(staged.into_iter().map(|(_, version)| version));
-            currents.extend(current.map(|current| (snapshot, current)));
-        } else if let Some(record) = records
-            .iter()
-            .find(|record| record.version.as_str() == listed && record.status == Status::Unfinished)
-            && !finished.contains(&record.version)
-        {
-            steps.push(Settle::Publish(record.version.clone()));
-            finished.push(record.version.clone());
-        }
-    }
-    settle(rules, repository, &package, steps, &finished).await?;
-    for (snapshot, current) in currents {
-        let pairs = notes::current(repository, &package, &snapshot).await?.pairs;
-        let current = Current { pairs, ..current };
-        notes::set_current(repository, &package, &snapshot, &current).await?;
-        notes::set_plain_build(repository, &package, &snapshot, None).await?;
-    }
-    Ok(())
-}
-
-/// Finishes the builds that the document names, and those of plain-named files, which it cannot name.
-async fn put_snapshot(
-    rules: Rules,
-    repository: &OpenRepository,
-    package: &PackageId,
-    snapshot: &Snapshot,
-    metadata: &Metadata,
-) -> Result<()> {
-    repository.may_put_metadata(package).await?;
-    check_coordinates(metadata, package)?;
-    let plain = notes::plain_build(repository, package, snapshot).await?;
-    let builds = Builds::read(repository, package, snapshot).await?;
-    let named: Vec<_> = metadata
-        .snapshot
-        .iter()
-        .filter_map(|stamp| snapshot.build(stamp))
-        .map(|version| version.to_string())
-        .chain(metadata.files.iter().map(|file| file.value.clone()))
-        .collect();
-    let staged = builds.staged(|version| {
-        named.iter().any(|name| name == version.as_str()) || plain.as_ref() == Some(version)
-    });
-    let mut steps = Vec::new();
-    let finished: Vec<_> = staged.iter().map(|(_, version)| version.clone()).collect();
-    let current = builds
-        .finish(repository, package, snapshot, &staged, &mut steps)
-        .await?;
-    settle(rules, repository, package, steps, &finished).await?;
-    let before = notes::current(repository, package, snapshot).await?;
-    let pairs: Vec<_> = metadata
-        .files
-        .iter()
-        .filter(|file| !file.extension.is_empty())
-        .map(|file| (file.classifier.clone(), file.extension.clone()))
-        .collect();
-    let now = Current {
-        build: current.map_or_else(|| before.build.clone(), |current| current.build),
-        pairs: if pairs.is_empty() {
-            before.pairs.clone()
-        } else {
-            pairs
-        },
-    };
-    if now != before {
-        notes::set_current(repository, package, snapshot, &now).await?;
-    }
-    if plain.is_some() {
-        notes::set_plain_build(repository, package, snapshot, None).await?;
-    }
-    Ok(())
-}
-
-impl Builds {
-    /// The builds that are still being uploaded, oldest first.
-    fn staged(&self, is_meant: impl Fn(&Version) -> bool) -> Vec<(Stamp, Version)> {
-        self.stamps
-            .iter()
-            .filter(|(_, record)| record.status == Status::Unfinished && is_meant(&record.version))
-            .map(|(stamp, record)| (stamp.clone(), record.version.clone()))
-            .collect()
-    }
-
-    /// The steps by which these builds become current one after the other, or superseded at once if they are older than
-    /// what is current. The result is what is current then, if that changes.
-    async fn finish(
-        &self,
-        repository: &OpenRepository,
-        package: &PackageId,
-        snapshot: &Snapshot,
-        staged: &[(Stamp, Version)],
-        steps: &mut Vec<Settle>,
-    ) -> Result<Option<Current>> {
-        if staged.is_empty() {
-            return Ok(None);
-        }
-        let mut current = match &self.current {
-            Some(record) => Some(
-                self.current_stamp(repository, package, snapshot, record)
-                    .await?,
-            ),
-            None => None,
-        };
-        let mut is_changed = false;
-        for (stamp, version) in staged {
-            if current.as_ref().is_some_and(|current| stamp < current) {
-                steps.push(Settle::Unlist(version.clone()));
-                continue;
-            }
-            steps.push(Settle::Replace {
-                current: snapshot.version().clone(),
-                staged: version.clone(),
-                keep_as: current.as_ref().and_then(|stamp| snapshot.build(stamp)),
-            });
-            current = Some(stamp.clone());
-            is_changed = true;
-        }
-        Ok(current.filter(|_| is_changed).map(|stamp| Current {
-            build: snapshot.build(&stamp).map(|version| version.to_string()),
-            pairs: Vec::new(),
-        }))
-    }
-
-    /// Which build the current files are: as their names say, else as was noted, else by the time it came.
-    async fn current_stamp(
-        &self,
-        repository: &OpenRepository,
-        package: &PackageId,
-        snapshot: &Snapshot,
-        record: &VersionRecord,
-    ) -> Result<Stamp> {
-        let named = self
-            .current_files
-            .iter()
-            .filter_map(|file| stated(package, snapshot, &file.name)?.0)
-            .max();
-        if let Some(stamp) = named {
-            return Ok(stamp);
-        }
-        let noted = notes::current(repository, package, snapshot).await?.build;
-        let noted = noted
-            .and_then(|build| Snapshot::of_build(&build))
-            .map(|(_, stamp)| stamp)
-            .filter(|stamp| !self.stamps.contains_key(stamp));
-        Ok(noted.unwrap_or_else(|| Stamp::at(record.published, 0)))
-    }
-}
-
-/// The gate: everything that is to be published matches the checksums that were sent with it, or nothing is.
-async fn settle(
-    rules: Rules,
-    repository: &OpenRepository,
-    package: &PackageId,
-    steps: Vec<Settle>,
-    finished: &[Version],
-) -> Result<()> {
-    if steps.is_empty() {
-        return Ok(());
-    }
-    let mut settled = Vec::new();
-    for version in finished {
-        let mismatches = notes::mismatches(repository, package, version).await?;
-        if mismatches.is_empty() && !rules.requires_pom {
-            continue;
-        }
-        let id = package.version(version.clone());
-        let files = repository.assets(&id).await?;
-        for mismatch in mismatches {
-            if is_outstanding(&mismatch, &files) {
-                return Err(Error::Invalid(format!(
-                    "{id} is not published: the uploaded checksum {} does not match the file; \
-                     upload the right one, then the metadata again",
-                    mismatch.name
-                )));
-            }
-            settled.push(mismatch.key);
-        }
-        let has_pom = || {
-            files
-                .iter()
-                .any(|file| is_main_pom(&id.asset(file.name.clone())))
-        };
-        if rules.requires_pom && !has_pom() {
-            return Err(Error::Invalid(format!(
-                "{id} is not published: it has no POM, and this server asks for one"
-            )));
-        }
-    }
-    repository.settle(package, steps).await?;
-    for key in settled {
-        repository.set_note(&key, None, None).await?;
-    }
-    Ok(())
-}
-
-/// Whether a checksum that did not match when it was sent still does not: the file may have been deleted, and uploaded
-/// again with the bytes that were meant.
-fn is_outstanding(mismatch: &notes::Mismatch, files: &[AssetRecord]) -> bool {
-    let Some((file, extension)) = mismatch.name.rsplit_once('.') else {
-        return false;
-    };
-    let algorithm = Algorithm::ALL
-        .into_iter()
-        .find(|one| one.as_str() == extension);
-    let record = files.iter().find(|record| record.name.as_str() == file);
-    match (algorithm, record) {
-        (Some(algorithm), Some(record)) => algorithm.of(&record.digests) != mismatch.value,
-        _ => false,
-    }
-}
-
-/// Stores which prefixes the plugins of a group have. The result is the artifacts that the document names.
-async fn put_group(
-    repository: &OpenRepository,
-    directory: &Directory,
-    plugins: &[Plugin],
-) -> Result<Vec<String>> {
-    let group = directory
-        .group()
-        .ok_or_else(|| Error::Invalid("its directory is not that of a group".to_owned()))?;
-    for plugin in plugins {
-        check_artifact_to_publish(&plugin.artifact)
-            .map_err(|reason| Error::Invalid(format!("a plugin's {reason}")))?;
-        let is_prefix = !plugin.prefix.is_empty()
-            && plugin.prefix.len() <= 255
-            && plugin.prefix.bytes().all(|b| b.is_ascii_graphic());
-        if !is_prefix {
-            return Err(Error::Invalid(format!(
-                "the prefix of the plugin {} is not one to be typed",
-                plugin.artifact
-            )));
-        }
-    }
-    let artifacts: Vec<_> = plugins
-        .iter()
-        .map(|plugin| plugin.artifact.clone())
-        .collect();
-    for package in subjects(directory, &artifacts) {
-        repository.may_put_metadata(&package).await?;
-    }
-    for plugin in plugins {
-        notes::set_plugin(repository, &group, plugin).await?;
-    }
-    Ok(artifacts)
 }

@@ -101,8 +101,8 @@ fn parse_version(text: &str) -> Option<Version> {
 
 /// Where a registry has a file, with the strongest checksum beside it.
 ///
-/// Each is asked for when the stronger ones are not there, SHA-256 and SHA-1 together: few registries have the first and
-/// nearly all the second. SHA-512 goes alone, because after an outage one request at a time is let through. A checksum
+/// Whether it is there is asked first: most of what is asked for in the background is not, and would cost five requests
+/// to be missed otherwise. It also goes alone because after an outage one request at a time is let through. A checksum
 /// that cannot be asked for is an error: taking a weaker one instead would let a fault, or whoever causes it, choose.
 pub(crate) async fn locate(
     remote: &Remote,
@@ -119,30 +119,23 @@ pub(crate) async fn locate(
         utf8_percent_encode(version, RESERVED),
         utf8_percent_encode(asset.name.as_str(), RESERVED),
     );
-    let [sha512, sha256, sha1, md5] = Algorithm::ALL.map(|one| Checksum::new(remote, &path, one));
-    let mut is_garbled = false;
-    let mut promise = |found| match found {
-        Found::Promise(promise) => Some(promise),
-        Found::Garbage => {
-            is_garbled = true;
-            None
-        }
-        Found::Nothing => None,
-    };
-    if let Some(promise) = promise(sha512.read().await?) {
-        return Ok(Some(RemoteAsset { path, promise }));
-    }
-    let (sha256, sha1) = futures_util::join!(sha256.read(), sha1.read());
-    for found in [sha256, sha1] {
-        if let Some(promise) = promise(found?) {
-            return Ok(Some(RemoteAsset { path, promise }));
-        }
-    }
-    if let Some(promise) = promise(md5.read().await?) {
-        return Ok(Some(RemoteAsset { path, promise }));
-    }
     if remote.head(&path).await?.is_none() {
         return Ok(None);
+    }
+    let [sha512, sha256, sha1, md5] = Algorithm::ALL.map(|one| Checksum::new(remote, &path, one));
+    let (sha512, sha256, sha1) = futures_util::join!(sha512.read(), sha256.read(), sha1.read());
+    let mut is_garbled = false;
+    for found in [sha512, sha256, sha1] {
+        match found? {
+            Found::Promise(promise) => return Ok(Some(RemoteAsset { path, promise })),
+            Found::Garbage => is_garbled = true,
+            Found::Nothing => {}
+        }
+    }
+    match md5.read().await? {
+        Found::Promise(promise) => return Ok(Some(RemoteAsset { path, promise })),
+        Found::Garbage => is_garbled = true,
+        Found::Nothing => {}
     }
     if is_garbled || !accepts_unverified {
         let what = if is_garbled {
@@ -156,7 +149,8 @@ pub(crate) async fn locate(
         });
     }
     // A signature proves more than a checksum beside it could.
-    if !asset.name.as_str().ends_with(".asc") {
+    let is_signature = matches!(asset.name.as_str().rsplit_once('.'), Some((_, "asc")));
+    if !is_signature {
         let connection = remote.connection();
         tracing::warn!(%asset, %connection, "a registry has no checksum for a file; it is taken unverified");
     }

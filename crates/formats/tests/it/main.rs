@@ -4,6 +4,7 @@
 
 mod generic;
 mod maven;
+mod plugins;
 mod registry;
 mod snapshots;
 mod upstream;

@@ -1,6 +1,7 @@
 //! Releases: deploys, the checksum gate, reading back, refusals.
 
 use catalog::Digests;
+use formats::maven::{Maven, Rules};
 use http::StatusCode;
 
 use crate::world::World;
@@ -9,17 +10,14 @@ const BASE: &str = "maven/app/com/acme/lib-a";
 pub(crate) const POM: &str = "<project><groupId>com.acme</groupId><artifactId>lib-a</artifactId><version>1.0</version></project>";
 
 pub(crate) fn metadata(versions: &[&str]) -> String {
-    let versions: String = versions
-        .iter()
-        .map(|version| format!("<version>{version}</version>"))
-        .collect();
+    let versions = versions.join("</version><version>");
     format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<metadata><groupId>com.acme</groupId><artifactId>lib-a</artifactId>\
-         <versioning><versions>{versions}</versions><lastUpdated>20261122194030</lastUpdated></versioning></metadata>"
+         <versioning><versions><version>{versions}</version></versions><lastUpdated>20261122194030</lastUpdated></versioning></metadata>"
     )
 }
 
-async fn deploy(world: &World, version: &str, jar: &str) {
+pub(crate) async fn deploy(world: &World, version: &str, jar: &str) {
     let pom = POM.replace("1.0", version);
     assert_eq!(
         world
@@ -482,6 +480,14 @@ async fn what_cannot_be_meant_is_refused() {
 }
 
 #[tokio::test]
+async fn endless_bodies_end_at_the_limit() {
+    let world = World::new().await;
+    let path = format!("{BASE}/1.0/lib-a-1.0.jar");
+    assert_eq!(world.put(&path, vec![7; 17 << 20]).await, 413);
+    assert_eq!(world.put(&path, vec![7; 16 << 20]).await, 201);
+}
+
+#[tokio::test]
 async fn a_pom_for_other_coordinates_is_kept() {
     let world = World::new().await;
     let pom = POM.replace("1.0", "9.9");
@@ -498,6 +504,38 @@ async fn a_pom_for_other_coordinates_is_kept() {
         world.get(&format!("{BASE}/1.0/lib-a-1.0.pom")).await.text(),
         pom
     );
+}
+
+#[tokio::test]
+async fn a_server_may_ask_for_more() {
+    let world = World::new().await;
+    let strict = Maven {
+        rules: Rules {
+            requires_pom: true,
+            is_strict_about_poms: true,
+            accepts_unverified: false,
+        },
+    };
+    let other = POM.replace("1.0", "9.9");
+    let document = metadata(&["1.0"]);
+    for (path, body, expected) in [
+        ("1.0/lib-a-1.0.jar", "PK", 201),
+        ("maven-metadata.xml", &*document, 400),
+        ("1.0/lib-a-1.0.pom", &*other, 400),
+        ("1.0/lib-a-1.0.pom", POM, 201),
+        ("maven-metadata.xml", &*document, 201),
+    ] {
+        let line = format!("PUT app/com/acme/lib-a/{path}");
+        let answer = world
+            .send(&strict, &world.admin, &line, &[], body.to_owned())
+            .await;
+        assert_eq!(
+            answer.status.as_u16(),
+            expected,
+            "{path}: {}",
+            answer.text()
+        );
+    }
 }
 
 #[tokio::test]
@@ -526,56 +564,4 @@ async fn who_may_nothing_learns_nothing() {
         .ask_as(&world.nobody, &line, &[], metadata(&["1.0"]))
         .await;
     assert_eq!(answer.status, 403);
-}
-
-#[tokio::test]
-async fn plugins_of_a_group_have_prefixes() {
-    let world = World::new().await;
-    world.repository("team", &["app"]).await;
-    let group = |prefix: &str, artifact: &str| {
-        format!(
-            "<metadata><plugins><plugin><name>n</name><prefix>{prefix}</prefix><artifactId>{artifact}</artifactId>\
-             </plugin></plugins></metadata>"
-        )
-    };
-    let path = "maven/app/com/acme/maven-metadata.xml";
-    assert_eq!(world.get(path).await.status, 404);
-    let document = group("acme", "acme-maven-plugin");
-    assert_eq!(world.put(path, document.clone()).await, 201);
-    let sha1 = Digests::of(document.as_bytes()).sha1;
-    assert_eq!(world.put(&format!("{path}.sha1"), sha1).await, 201);
-    assert_eq!(
-        world.put(path, group("other", "other-maven-plugin")).await,
-        200
-    );
-    let near = "maven/team/com/acme/maven-metadata.xml";
-    world.put(near, group("acme", "near-maven-plugin")).await;
-    let app = world.get(path).await.text();
-    assert!(
-        app.contains("<prefix>acme</prefix>") && app.contains("<prefix>other</prefix>"),
-        "{app}"
-    );
-    let team = world.get(near).await.text();
-    assert!(
-        team.contains("near-maven-plugin") && !team.contains(">acme-maven-plugin"),
-        "{team}"
-    );
-    assert!(team.contains("other-maven-plugin"));
-    for bad in [
-        group("", "x"),
-        group("a b", "x"),
-        group("a", "x.sha1"),
-        group("a", "\u{430}"),
-    ] {
-        assert_eq!(world.put(path, bad.clone()).await, 400, "{bad}");
-    }
-    // A directory can be that of a group and of an artifact.
-    deploy(&world, "1.0", "PK").await;
-    let both = "maven/app/com/acme/lib-a/maven-metadata.xml";
-    world.put(both, group("a", "a-maven-plugin")).await;
-    let text = world.get(both).await.text();
-    assert!(
-        text.contains("<version>1.0</version>") && text.contains("<prefix>a</prefix>"),
-        "{text}"
-    );
 }

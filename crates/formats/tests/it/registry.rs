@@ -64,7 +64,7 @@ impl Registry {
         files.insert(path.to_owned(), body.to_vec());
     }
 
-    /// How often a path was asked for.
+    /// How often the body at a path was asked for.
     pub(crate) fn asked(&self, path: &str) -> usize {
         let asked = self.0.asked.lock().unwrap();
         asked.iter().filter(|asked| *asked == path).count()
@@ -97,7 +97,9 @@ impl Registry {
                     break;
                 }
             }
-            self.0.asked.lock().unwrap().push(path.clone());
+            if !is_head {
+                self.0.asked.lock().unwrap().push(path.clone());
+            }
             let body = self.0.files.lock().unwrap().get(&path).cloned();
             let mood = *self.0.mood.lock().unwrap();
             let (status, content_type, body) = match (mood, body) {

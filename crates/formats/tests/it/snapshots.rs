@@ -8,7 +8,7 @@ const SNAPSHOT: &str = "maven/app/com/acme/lib-a/1.1-SNAPSHOT";
 /// The metadata of one build as Maven uploads it, with these files.
 fn build_metadata(stamp: &str, files: &[(&str, &str)]) -> String {
     let (moment, number) = stamp.rsplit_once('-').unwrap();
-    let files: String = files
+    let files: Vec<_> = files
         .iter()
         .map(|(classifier, extension)| {
             format!(
@@ -18,6 +18,7 @@ fn build_metadata(stamp: &str, files: &[(&str, &str)]) -> String {
             )
         })
         .collect();
+    let files = files.concat();
     format!(
         "<metadata modelVersion=\"1.1.0\"><groupId>com.acme</groupId><artifactId>lib-a</artifactId><versioning>\
          <lastUpdated>{}</lastUpdated><snapshot><timestamp>{moment}</timestamp><buildNumber>{number}</buildNumber>\
@@ -161,6 +162,34 @@ async fn an_older_build_that_is_finished_late_is_superseded_at_once() {
 }
 
 #[tokio::test]
+async fn parallel_builds_all_end_up_somewhere() {
+    let world = World::new().await;
+    let stamps: Vec<_> = (1..9).map(|n| format!("20261122.19412{n}-{n}")).collect();
+    futures_util::future::join_all(stamps.iter().map(|stamp| upload(&world, stamp, stamp))).await;
+    futures_util::future::join_all(stamps.iter().map(async |stamp| {
+        let document = build_metadata(stamp, &[("", "jar"), ("", "pom")]);
+        let code = world
+            .put(&format!("{SNAPSHOT}/maven-metadata.xml"), document)
+            .await;
+        assert!(code == 200 || code == 201, "{stamp}: {code}");
+    }))
+    .await;
+    let recorded = recorded(&world).await;
+    assert_eq!(recorded.len(), 8, "{recorded:?}");
+    assert_eq!(recorded.last().unwrap(), "1.1-SNAPSHOT Published");
+    assert!(
+        recorded[..7].iter().all(|line| line.ends_with(" Unlisted")),
+        "{recorded:?}"
+    );
+    let plain = format!("{SNAPSHOT}/lib-a-1.1-SNAPSHOT.jar");
+    assert_eq!(world.get(&plain).await.text(), format!("PK {}", stamps[7]));
+    for stamp in &stamps {
+        let path = format!("{SNAPSHOT}/lib-a-1.1-{stamp}.jar");
+        assert_eq!(world.get(&path).await.text(), format!("PK {stamp}"));
+    }
+}
+
+#[tokio::test]
 async fn files_may_follow_a_build_that_is_current() {
     let world = World::new().await;
     deploy(&world, ONE, "one").await;
@@ -250,7 +279,7 @@ async fn plain_names_make_builds_of_their_own() {
         ["lib-a-1.1-SNAPSHOT-sources.jar", "lib-a-1.1-SNAPSHOT.jar"]
     );
 
-    world.clock.advance(std::time::Duration::from_secs(60));
+    world.clock.advance(std::time::Duration::from_mins(1));
     assert_eq!(world.put(&path(".jar"), "PK two").await, 201);
     assert_eq!(world.put(&path("-sources.jar"), "PK s1").await, 201);
     assert_eq!(world.get(&path(".jar")).await.text(), "PK one");

@@ -9,12 +9,9 @@ const FILE: &str = "org/lib/core/2.0/core-2.0.jar";
 const POM: &str = "<project><groupId>org.lib</groupId><artifactId>core</artifactId><version>2.0</version></project>";
 
 fn list(versions: &[&str]) -> String {
-    let versions: String = versions
-        .iter()
-        .map(|version| format!("<version>{version}</version>"))
-        .collect();
+    let versions = versions.join("</version><version>");
     format!(
-        "<metadata><groupId>org.lib</groupId><artifactId>core</artifactId><versioning><versions>{versions}</versions>\
+        "<metadata><groupId>org.lib</groupId><artifactId>core</artifactId><versioning><versions><version>{versions}</version></versions>\
          <lastUpdated>20260101000000</lastUpdated></versioning></metadata>"
     )
 }
@@ -105,7 +102,7 @@ async fn lists_are_merged_in_the_order_of_versions() {
     assert_eq!(world.get(path).await.text(), document);
     assert_eq!(world.registry.asked("org/lib/core/maven-metadata.xml"), 1);
     // Old, and the registry gone: the old list.
-    world.clock.advance(Duration::from_secs(3600));
+    world.clock.advance(Duration::from_hours(1));
     world.registry.set_mood(Mood::Down);
     assert_eq!(world.get(path).await.text(), document);
 }
@@ -132,7 +129,7 @@ async fn a_registry_that_fails_is_not_a_missing_file() {
         assert_ne!(answer.header("retry-after"), "", "{path}");
     }
     world.registry.set_mood(Mood::Good);
-    world.clock.advance(Duration::from_secs(60));
+    world.clock.advance(Duration::from_mins(1));
     assert_eq!(world.get(&format!("maven/team/{FILE}")).await.status, 200);
 }
 

@@ -198,8 +198,29 @@ impl World {
         let (method, rest) = line.split_once(' ').unwrap();
         let (format, rest) = rest.split_once('/').unwrap();
         let (repository, path) = rest.split_once('/').unwrap();
-        let protocol: &dyn Protocol = formats::named(format).unwrap();
-        let repository = self.open(who, repository, format).await;
+        let protocol = formats::named(format).unwrap();
+        self.send(
+            protocol,
+            who,
+            &format!("{method} {repository}/{path}"),
+            headers,
+            body,
+        )
+        .await
+    }
+
+    /// The same to a protocol that need not be in the list. `line` is `GET app/com/acme/…`.
+    pub(crate) async fn send(
+        &self,
+        protocol: &dyn Protocol,
+        who: &Caller,
+        line: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Bytes>,
+    ) -> Answer {
+        let (method, rest) = line.split_once(' ').unwrap();
+        let (repository, path) = rest.split_once('/').unwrap();
+        let repository = self.open(who, repository, protocol.name().as_str()).await;
         let mut request = Request::builder().method(method).uri(format!("/{path}"));
         for (name, value) in headers {
             request = request.header(*name, *value);

@@ -1,17 +1,44 @@
 //! The operations of IAM and STS: a table, and a file per noun.
 //!
-//! The door has authenticated the caller and read the form; each function authorizes, acts and answers.
+//! The door has authenticated the caller and read the form; each function reads its parameters, is allowed, acts and
+//! answers.
 
+mod access_keys;
+mod account;
+mod attachments;
+mod boundaries;
+mod call;
+mod details;
+mod empty;
+mod fault;
+mod groups;
 mod identity;
+mod inline;
+mod instance_profiles;
+mod oidc_providers;
+mod operations;
+mod params;
+mod policies;
+mod roles;
+mod shapes;
+mod simulate;
+mod sts;
+mod tags;
+mod targets;
+mod users;
+mod versions;
 
 use std::pin::Pin;
 
 use aws::query::Form;
 use aws::{Fault, QueryService};
 use bytes::Bytes;
-use http::Response;
+use http::{Response, StatusCode};
 
 use crate::{Caller, Iam};
+use call::{Answered, Call};
+
+pub use operations::OPERATIONS;
 
 /// One operation that is answered here.
 #[derive(Clone, Copy, Debug)]
@@ -24,21 +51,11 @@ pub struct Operation {
 }
 
 type Function = for<'a> fn(Call<'a>) -> Answer<'a>;
-type Answer<'a> = Pin<Box<dyn Future<Output = Result<Response<Bytes>, Fault>> + Send + 'a>>;
+type Answer<'a> = Pin<Box<dyn Future<Output = Answered> + Send + 'a>>;
 
-/// One call of an operation.
-#[derive(Clone, Copy)]
-struct Call<'a> {
-    caller: &'a Caller,
-    request_id: &'a str,
-}
-
-/// All operations.
-pub const OPERATIONS: &[Operation] = &[Operation {
-    service: QueryService::Sts,
-    name: "GetCallerIdentity",
-    function: identity::get_caller_identity,
-}];
+/// What `GetSessionToken` credentials may call: they carry no proof of a second factor, so nothing that such a proof could
+/// be asked for.
+const OWN_SESSION_MAY: [&str; 3] = ["AssumeRole", "GetCallerIdentity", "GetSessionToken"];
 
 /// The service that a version of the Query protocol belongs to.
 pub fn service(version: Option<&str>) -> Option<QueryService> {
@@ -52,7 +69,8 @@ pub fn service(version: Option<&str>) -> Option<QueryService> {
 impl Iam {
     /// Answers a call of IAM or STS.
     ///
-    /// Errors: `MissingAction`; `InvalidAction` for what AWS has and this does not; the operation's own.
+    /// Errors: `MissingAction`; `InvalidAction` for what AWS has and this does not; `InvalidClientTokenId` for credentials
+    /// of `GetSessionToken` where they are no good; the operation's own.
     pub async fn call(
         &self,
         caller: &Caller,
@@ -64,9 +82,26 @@ impl Iam {
         let operation = OPERATIONS
             .iter()
             .find(|operation| Some(operation.service) == service && operation.name == name);
-        match operation {
-            Some(operation) => (operation.function)(Call { caller, request_id }).await,
-            None => Err(form.unknown_action()),
+        let Some(operation) = operation else {
+            return Err(form.unknown_action());
+        };
+        let for_own_session =
+            operation.service == QueryService::Sts && OWN_SESSION_MAY.contains(&operation.name);
+        if caller.identity().is_own_session() && !for_own_session {
+            return Err(Fault::new(
+                "InvalidClientTokenId",
+                StatusCode::FORBIDDEN,
+                "The security token included in the request is invalid.",
+            ));
         }
+        (operation.function)(Call {
+            iam: self,
+            caller,
+            form,
+            service: operation.service,
+            operation: operation.name,
+            request_id,
+        })
+        .await
     }
 }

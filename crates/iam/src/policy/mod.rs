@@ -16,6 +16,7 @@ mod evaluate;
 mod json;
 mod malformed;
 mod managed;
+mod mentioned;
 mod message;
 mod pattern;
 mod principal;
@@ -32,5 +33,6 @@ pub use evaluate::{
 };
 pub use malformed::{Malformed, MalformedCode};
 pub use managed::{ManagedPolicy, managed};
+pub use mentioned::mentioned_keys;
 pub use principal::{Principal, map_principals, principals_in};
 pub use validate::{InlineOwner, PolicyKind, size, validate};

@@ -2,19 +2,33 @@
 //!
 //! `SQLite` always; `PostgreSQL` when `PACKHOUSE_TEST_POSTGRES` holds the address of a database, in which each test makes a
 //! schema of its own.
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::too_many_lines,
+    reason = "tests, and their tables are long"
+)]
 
 #[macro_use]
 mod house;
 
 mod accounts;
+mod assuming;
+mod calls;
 mod cases;
 mod decisions;
+mod escalation;
+mod limits;
+mod listing;
 mod policy;
 mod policy_laws;
+mod refusals;
 mod secrets;
 mod sessions;
 mod signatures;
+mod simulating;
+mod stored;
+mod temporary;
 mod tokens;
 mod validation;
 mod vectors;
+mod wire;
