@@ -8,6 +8,7 @@
 //! - [`rest_json`] and [`query`]: the two dialects in which operations are called and answered;
 //!   [`reader`] reads the members of either, and [`member`] says what is wrong with them.
 //! - [`page`]: where the next page of a list begins.
+//! - [`machine`]: how a machine says that it is itself.
 //! - [`credentials`]: the files and answers in which clients find their keys.
 //!
 //! The crate knows no database and no package. Keys, principals and policies live in `iam`;
@@ -16,6 +17,7 @@
 pub mod credentials;
 pub mod fault;
 pub mod identity;
+pub mod machine;
 pub mod member;
 pub mod page;
 pub mod percent;
@@ -29,6 +31,7 @@ pub mod xml;
 
 pub use fault::{Dialect, Fault, QueryService, Reason};
 pub use identity::{AccessKeyId, AccountId, Arn, Region};
+pub use machine::MachineId;
 pub use member::{Member, Violation};
 pub use secret::{Secret, SecretString};
 pub use time::{Clock, Timestamp};

@@ -130,6 +130,12 @@ impl Caller {
         self.0.bearer.map(|bearer| bearer.domain)
     }
 
+    /// The ARN of the machine whose agent fetched the session, if it was one: `ec2:SourceInstanceARN`.
+    pub fn source_instance(&self) -> Option<&str> {
+        let session = self.0.identity.session.as_deref()?;
+        session.source_instance.as_deref()
+    }
+
     /// Where the request came from.
     pub fn source(&self) -> &Source {
         &self.0.source

@@ -112,6 +112,10 @@ pub enum Noun {
     PasswordPolicy,
     /// A key that tokens are signed with, by number.
     TokenKey,
+    /// A machine, by id.
+    Machine,
+    /// What binds an instance profile to a machine, by id.
+    Association,
 }
 
 impl fmt::Display for Noun {
@@ -130,6 +134,8 @@ impl fmt::Display for Noun {
             Self::LoginProfile => "login profile",
             Self::PasswordPolicy => "password policy",
             Self::TokenKey => "token key",
+            Self::Machine => "machine",
+            Self::Association => "association",
         })
     }
 }

@@ -31,6 +31,13 @@ const MIGRATIONS: &[Migration] = &[
     },
 ];
 
+/// An area of their own, with numbers of its own, on top of the others.
+const MACHINE_MIGRATIONS: &[Migration] = &[Migration {
+    number: 1,
+    name: "machines",
+    sql: include_str!("../migrations/machines/0001_machines.sql"),
+}];
+
 /// What the key is for that seals the markers of lists.
 const PAGES: &str = "iam pages";
 
@@ -98,6 +105,7 @@ impl Iam {
         settings: Settings,
     ) -> Result<Self, Error> {
         database.migrate("iam", MIGRATIONS).await?;
+        database.migrate("machines", MACHINE_MIGRATIONS).await?;
         // Before anything is read, so that no change goes by unheard.
         let generation = Generation::follow(&database);
         let pages = Sealer::new(&Secret::new(*master.derive(PAGES)));

@@ -325,6 +325,10 @@ pub(crate) fn principal_context(
         if let Some(provider) = &session.federated_provider {
             context.set("aws:FederatedProvider", provider.as_str());
         }
+        if let Some(machine) = &session.source_instance {
+            context.set("ec2:SourceInstanceARN", machine.as_str());
+            context.set("ec2:RoleDelivery", "2.0");
+        }
     }
     context
 }

@@ -103,6 +103,17 @@ pub(crate) fn session_prefix(access_key_id: &str) -> Option<String> {
     Some(format!("{bits:020x}"))
 }
 
+/// A new id of a machine or of its association: the prefix and 17 hex digits (68 bits), as EC2 writes them.
+pub(crate) fn ec2_id(prefix: &str) -> String {
+    let digits = hex::encode(random::<9>());
+    format!("{prefix}{}", &digits[..17])
+}
+
+/// A new enrolment code: a prefix that scanners for secrets can look for, and 128 bits in hex.
+pub(crate) fn enrollment_code() -> Zeroizing<String> {
+    Zeroizing::new(format!("phe1_{}", hex::encode(random::<16>())))
+}
+
 /// A new id of a long-term access key: `AKIA` and 16 characters (80 bits).
 pub(crate) fn access_key_id() -> String {
     format!("AKIA{}", base32(&random::<10>()))

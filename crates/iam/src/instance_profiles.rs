@@ -35,6 +35,13 @@ pub(crate) const BY_NAME: &str = "
      WHERE p.account_id = $1
        AND p.name_key = $2";
 
+pub(crate) const BY_ID: &str = "
+    SELECT p.id, p.account_id, p.name, p.path, p.created, r.role_id
+      FROM instance_profiles p
+      LEFT JOIN instance_profile_roles r ON r.profile_id = p.id
+     WHERE p.id = $1
+       AND p.account_id = $2";
+
 pub(crate) const LIST: &str = "
     SELECT p.id, p.account_id, p.name, p.path, p.created, r.role_id
       FROM instance_profiles p
@@ -151,6 +158,17 @@ impl Iam {
     ) -> Result<Option<InstanceProfile>, Error> {
         let values = vec![account.as_str().into(), name_key(name).into()];
         let rows = self.database().rows(BY_NAME, values).await?;
+        Ok(rows.first().map(InstanceProfile::read).transpose()?)
+    }
+
+    /// The profile with this unique id.
+    pub(crate) async fn instance_profile_by_id(
+        &self,
+        account: &AccountId,
+        id: &str,
+    ) -> Result<Option<InstanceProfile>, Error> {
+        let values = vec![id.into(), account.as_str().into()];
+        let rows = self.database().rows(BY_ID, values).await?;
         Ok(rows.first().map(InstanceProfile::read).transpose()?)
     }
 

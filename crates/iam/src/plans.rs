@@ -7,8 +7,9 @@ use store::{Database, Value};
 
 use crate::{Iam, MasterKey, Settings};
 use crate::{
-    access_keys, attachments, groups, inline_policies, instance_profiles, managed_policies,
-    oidc_providers, policies, policy_versions, principals, roles, sessions, tags, users, vault,
+    access_keys, attachments, groups, inline_policies, instance_profiles, machine_profiles,
+    machine_sessions, machines, managed_policies, oidc_providers, policies, policy_versions,
+    principals, roles, sessions, tags, users, vault,
 };
 
 const STATEMENTS: &[(&str, &str)] = &[
@@ -25,9 +26,24 @@ const STATEMENTS: &[(&str, &str)] = &[
     ("groups::OF_USER", groups::OF_USER),
     ("inline_policies::BY_NAME", inline_policies::BY_NAME),
     ("inline_policies::OF_HOLDER", inline_policies::OF_HOLDER),
+    ("instance_profiles::BY_ID", instance_profiles::BY_ID),
     ("instance_profiles::BY_NAME", instance_profiles::BY_NAME),
     ("instance_profiles::LIST", instance_profiles::LIST),
     ("instance_profiles::OF_ROLE", instance_profiles::OF_ROLE),
+    ("machine_profiles::DELETE", machine_profiles::DELETE),
+    (
+        "machine_sessions::FORGET_NONCES",
+        machine_sessions::FORGET_NONCES,
+    ),
+    (
+        "machine_sessions::STILL_BOUND",
+        machine_sessions::STILL_BOUND,
+    ),
+    ("machines::BY_ASSOCIATION", machines::BY_ASSOCIATION),
+    ("machines::BY_CODE", machines::BY_CODE),
+    ("machines::BY_ID", machines::BY_ID),
+    ("machines::COUNT", machines::COUNT),
+    ("machines::LIST", machines::LIST),
     ("managed_policies::BY_ARN", managed_policies::BY_ARN),
     ("managed_policies::LIST", managed_policies::LIST),
     ("oidc_providers::BY_ARN", oidc_providers::BY_ARN),
@@ -47,6 +63,7 @@ const STATEMENTS: &[(&str, &str)] = &[
     ("sessions::FORGET_REVOCATIONS", sessions::FORGET_REVOCATIONS),
     ("sessions::FORGET_SESSIONS", sessions::FORGET_SESSIONS),
     ("sessions::KEEP_UNTIL", sessions::KEEP_UNTIL),
+    ("sessions::OF_MACHINE", sessions::OF_MACHINE),
     ("tags::COUNT", tags::COUNT),
     ("tags::TAGS", tags::TAGS),
     ("users::BY_ID", users::BY_ID),

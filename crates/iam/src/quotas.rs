@@ -32,6 +32,7 @@ pub(crate) const GROUPS: Quota = Quota::new("GroupsPerAccount", 300);
 pub(crate) const ROLES: Quota = Quota::new("RolesPerAccount", 1000);
 pub(crate) const POLICIES: Quota = Quota::new("PoliciesPerAccount", 1500);
 pub(crate) const INSTANCE_PROFILES: Quota = Quota::new("InstanceProfilesPerAccount", 1000);
+pub(crate) const MACHINES: Quota = Quota::new("MachinesPerAccount", 10_000);
 pub(crate) const OIDC_PROVIDERS: Quota = Quota::new("OpenIdConnectProvidersPerAccount", 100);
 pub(crate) const CLIENT_IDS: Quota = Quota::new("ClientIdsPerOpenIdConnectProvider", 100);
 pub(crate) const ACCESS_KEYS: Quota = Quota::new("AccessKeysPerUser", 2);

@@ -9,7 +9,7 @@ use std::time::Duration;
 use aws::sigv4::Credentials;
 use aws::{AccessKeyId, AccountId, SecretString, Timestamp};
 use serde::{Deserialize, Serialize};
-use store::{Row, Value};
+use store::{Row, Tx, Value};
 
 use crate::caller::{Caller, Principal};
 use crate::error::Noun;
@@ -82,6 +82,8 @@ pub(crate) struct Session {
     pub(crate) transitive_tags: Vec<String>,
     pub(crate) source_identity: Option<String>,
     pub(crate) federated_provider: Option<String>,
+    /// The ARN of the machine that it was made for.
+    pub(crate) source_instance: Option<String>,
     pub(crate) policies: Option<SessionPolicies>,
     /// Sealed.
     pub(crate) secret: Option<String>,
@@ -91,7 +93,7 @@ pub(crate) struct Session {
 
 pub(crate) const BY_ID: &str = "
     SELECT id, kind, account_id, principal_kind, principal_id, access_key_id, ancestors, session_name, tags, transitive_tags,
-           source_identity, federated_provider, policies, secret, issued, expires
+           source_identity, federated_provider, source_instance, policies, secret, issued, expires
       FROM sessions
      WHERE id = $1";
 
@@ -105,8 +107,15 @@ pub(crate) const ACCOUNT_BY_PREFIX: &str = "
 
 const INSERT: &str = "
     INSERT INTO sessions (id, kind, account_id, principal_kind, principal_id, access_key_id, ancestors, session_name, tags,
-                          transitive_tags, source_identity, federated_provider, policies, secret, issued, expires, forget_after)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)";
+                          transitive_tags, source_identity, federated_provider, source_instance, policies, secret, issued, expires,
+                          forget_after)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)";
+
+pub(crate) const OF_MACHINE: &str = "
+    SELECT id
+      FROM sessions
+     WHERE source_instance = $1
+       AND forget_after >= $2";
 
 pub(crate) const KEEP_UNTIL: &str = "
     UPDATE sessions
@@ -138,6 +147,7 @@ impl Session {
             transitive_tags: json(row.as_str("transitive_tags")?)?,
             source_identity: row.opt_text("source_identity")?,
             federated_provider: row.opt_text("federated_provider")?,
+            source_instance: row.opt_text("source_instance")?,
             policies: row.opt_text("policies")?.as_deref().map(json).transpose()?,
             secret: row.opt_text("secret")?,
             issued: Timestamp::from_millis(row.int("issued")?),
@@ -166,7 +176,12 @@ impl Session {
     }
 
     /// A session of a user or root without anything special.
-    fn blank(account: AccountId, whose: Whose, issued: Timestamp, duration: Duration) -> Self {
+    pub(crate) fn blank(
+        account: AccountId,
+        whose: Whose,
+        issued: Timestamp,
+        duration: Duration,
+    ) -> Self {
         Self {
             id: Id128::new(),
             kind: Kind::User,
@@ -179,6 +194,7 @@ impl Session {
             transitive_tags: Vec::new(),
             source_identity: None,
             federated_provider: None,
+            source_instance: None,
             policies: None,
             secret: None,
             issued,
@@ -209,6 +225,7 @@ impl Session {
             text(&self.transitive_tags)?.into(),
             self.source_identity.as_deref().into(),
             self.federated_provider.as_deref().into(),
+            self.source_instance.as_deref().into(),
             self.policies.as_ref().map(text).transpose()?.into(),
             self.secret.as_deref().into(),
             self.issued.millis().into(),
@@ -316,7 +333,20 @@ impl Iam {
     }
 
     /// Stores a session under a new secret.
-    async fn give_credentials(&self, mut session: Session) -> Result<Temporary, Error> {
+    async fn give_credentials(&self, session: Session) -> Result<Temporary, Error> {
+        self.give_credentials_if(session, |_| Ok::<(), Error>(()))
+            .await
+    }
+
+    /// The same if, in the transaction that stores it, what it rests on still holds.
+    pub(crate) async fn give_credentials_if<E>(
+        &self,
+        mut session: Session,
+        mut holds: impl FnMut(&mut Tx<'_>) -> Result<(), E> + Send + 'static,
+    ) -> Result<Temporary, E>
+    where
+        E: From<store::Error> + From<Error> + Send + 'static,
+    {
         let secret = ids::secret();
         let (owner, id) = (session.account, session.id.to_string());
         let sealed = self.vault().seal(
@@ -325,7 +355,13 @@ impl Iam {
             secret.as_bytes(),
         );
         session.secret = Some(sealed.await?);
-        self.insert_session(&session, session.expires.plus(SLACK))
+        let values = session.values(session.expires.plus(SLACK))?;
+        self.database()
+            .write(move |tx| {
+                holds(tx)?;
+                tx.execute(INSERT, &values)?;
+                Ok::<(), E>(())
+            })
             .await?;
         let token = self.sign_session(&session).await?;
         let credentials = Credentials {

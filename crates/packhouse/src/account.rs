@@ -3,19 +3,14 @@
 //! With `PostgreSQL` the database is written to directly. An `SQLite` file belongs to the server that runs; then the
 //! server is asked, in the name of its root.
 
-use std::fs;
 use std::io::Write as _;
 
 use anyhow::{Context as _, bail, ensure};
-use aws::sigv4::{Credentials, Signer, body_hash};
-use aws::{AccessKeyId, AccountId, Clock, SecretString};
-use bytes::Bytes;
-use http::Request;
-use http::header::{CONTENT_TYPE, HOST};
-use http_body_util::Full;
+use aws::{AccountId, SecretString};
+use http::Method;
 use iam::NewAccount;
 
-use crate::client::ask;
+use crate::client::call;
 use crate::config::{Config, Flags, Origin, Sources};
 use crate::doors::own::{ACCOUNTS, Made, MakeAccount};
 use crate::files::{Files, Key, read_credentials, write_credentials};
@@ -84,41 +79,14 @@ async fn make(config: &Config) -> anyhow::Result<Keys> {
 
 async fn ask_server(config: &Config, account: AccountId) -> anyhow::Result<Keys> {
     let files = Files::new(&config.data);
-    let path = files.address();
-    let address =
-        fs::read_to_string(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
-    let address = address.trim();
     let root = read_credentials(&files.root_credentials())?;
     let body = serde_json::to_vec(&MakeAccount {
         account_id: account,
     })?;
-    let request = Request::post(ACCOUNTS)
-        .header(HOST, address)
-        .header(CONTENT_TYPE, "application/json");
-    let (mut parts, ()) = request.body(())?.into_parts();
-    let credentials = Credentials {
-        access_key_id: root.id.parse::<AccessKeyId>()?,
-        secret_access_key: root.secret,
-        session_token: None,
-    };
-    let signer = Signer {
-        credentials: &credentials,
-        region: &config.region,
-        service: "packhouse",
-    };
-    signer.sign(&mut parts, &body_hash(&body), Clock::system().now())?;
-    let response = ask(
-        address,
-        Request::from_parts(parts, Full::new(Bytes::from(body))),
-    )
-    .await?;
-    if !response.status().is_success() {
-        let said: serde_json::Value = serde_json::from_slice(response.body()).unwrap_or_default();
-        let message = said["message"].as_str().unwrap_or("no reason was given");
-        bail!("the server refused, {}: {message}", response.status());
-    }
+    let asked = (Method::POST, ACCOUNTS);
+    let answer = call(&files, &config.region, &root, asked, body).await?;
     // Not shown, should it fail: there are secrets in it.
-    let Ok(made) = serde_json::from_slice::<Made>(response.body()) else {
+    let Ok(made) = serde_json::from_slice::<Made>(&answer) else {
         bail!("the answer of the server does not read");
     };
     let key = |key: crate::doors::own::MadeKey| Key {

@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
-use aws::AccountId;
+use aws::{AccountId, MachineId};
 use clap::{Args, Parser, Subcommand};
 
+use crate::agent::Agent;
 use crate::config::Flags;
 
 /// A self-hosted package repository: a drop-in for AWS `CodeArtifact`.
@@ -29,6 +30,12 @@ pub(crate) enum Command {
     /// Accounts beside the first
     #[command(subcommand)]
     Account(Account),
+    /// Machines that have a role
+    #[command(subcommand)]
+    Machine(Machine),
+    /// The role of this machine, for the AWS clients on it
+    #[command(subcommand)]
+    Agent(Agent),
     /// Ask a running server whether it is ready; ends with 0 if so
     Healthcheck(Data),
 }
@@ -89,6 +96,58 @@ pub(crate) struct Detect {
 pub(crate) enum Account {
     /// Make the account of `--account-id`, with a root key and a user `admin`
     Create(Flags),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Machine {
+    /// Make a machine, and print the code that enrols it
+    Create(CreateMachine),
+    /// List the machines of the account
+    List(ListMachines),
+    /// Print a new code, for a machine that was reinstalled or disabled
+    Code(OneMachine),
+    /// Trust a machine no more; ends its sessions
+    Disable(OneMachine),
+}
+
+/// In whose name.
+#[derive(Debug, Args)]
+pub(crate) struct Admin {
+    #[command(flatten)]
+    pub(crate) server: Data,
+    /// Another account than the first, made by `packhouse account create`
+    #[arg(long, value_name = "ID")]
+    pub(crate) account_id: Option<AccountId>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CreateMachine {
+    /// What people call it
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: String,
+    /// The instance profile that carries its role; may be attached later
+    #[arg(long, value_name = "NAME")]
+    pub(crate) instance_profile: Option<String>,
+    #[command(flatten)]
+    pub(crate) admin: Admin,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ListMachines {
+    #[command(flatten)]
+    pub(crate) admin: Admin,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct OneMachine {
+    /// The machine's id, `i-…`
+    #[arg(value_name = "MACHINE")]
+    pub(crate) id: MachineId,
+    #[command(flatten)]
+    pub(crate) admin: Admin,
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use iam::{Iam, Source};
 use ipnet::IpNet;
 use store::Database;
 
+use crate::attempts::Attempts;
 use crate::metrics::Metrics;
 
 /// The parts of a running server. Everything in it is cheap to share.
@@ -31,6 +32,8 @@ pub(crate) struct House {
     pub(crate) public_url: Option<String>,
     pub(crate) trusted_proxies: Vec<IpNet>,
     pub(crate) metrics: Metrics,
+    /// Of agents that were refused.
+    pub(crate) attempts: Attempts,
     /// Set when the process was asked to end: it finishes what runs and asks for no more.
     pub(crate) is_ending: AtomicBool,
 }

@@ -15,7 +15,7 @@ use hyper::body::Incoming;
 use tracing::Instrument as _;
 
 use crate::body::{Arriving, Leaving};
-use crate::doors::{control, health, own, packages};
+use crate::doors::{agent, control, health, own, packages};
 use crate::house::SharedHouse;
 use crate::record::Record;
 
@@ -32,6 +32,8 @@ enum Door {
     Query,
     /// `/packhouse/v1/…`: our own operations.
     Own,
+    /// `/agent/v1/…`: machines.
+    Agent,
     /// `/healthz`, `/readyz`, `/metrics`.
     Health,
     /// Nothing here.
@@ -47,6 +49,7 @@ impl Door {
             Some("d") => Door::Packages,
             Some("v1") => Door::CodeArtifact,
             Some("packhouse") => Door::Own,
+            Some("agent") => Door::Agent,
             Some("healthz" | "readyz" | "metrics") => Door::Health,
             Some("") if path == "/" && (method == Method::POST || is_action(query)) => Door::Query,
             _ => Door::Nowhere,
@@ -78,6 +81,7 @@ pub(crate) async fn answer(
             Door::CodeArtifact => control::rest(&house, &peer, &mut record, parts, body).await,
             Door::Query => control::query(&house, &peer, &mut record, parts, body).await,
             Door::Own => own::answer(&house, &peer, &mut record, parts, body).await,
+            Door::Agent => agent::answer(&house, &peer, &mut record, parts, body).await,
             Door::Health => health::answer(&house, &parts).await,
             Door::Nowhere => nowhere(),
         }
@@ -117,7 +121,7 @@ fn length(response: &Response<Body>) -> Option<u64> {
 /// The answer to a request whose code panicked, as the client behind that door can read it.
 fn defect(door: Door, record: &Record) -> Response<Body> {
     let dialect = match door {
-        Door::CodeArtifact | Door::Own => Dialect::RestJson,
+        Door::CodeArtifact | Door::Own | Door::Agent => Dialect::RestJson,
         Door::Query => record.dialect.unwrap_or(Dialect::Query(QueryService::Iam)),
         Door::Packages | Door::Health | Door::Nowhere => {
             return text(StatusCode::INTERNAL_SERVER_ERROR, "internal error\n");
@@ -164,6 +168,7 @@ mod tests {
                 Door::Query,
             ),
             (Method::GET, "/", None, Door::Nowhere),
+            (Method::POST, "/agent/v1/enroll", None, Door::Agent),
             (Method::GET, "/readyz", None, Door::Health),
             (Method::GET, "//v1/domain", None, Door::Nowhere),
             (Method::GET, "/download", None, Door::Nowhere),

@@ -4,6 +4,8 @@
 //! others. It decides nothing about packages and permissions.
 
 mod account;
+mod agent;
+mod attempts;
 mod body;
 mod cli;
 mod client;
@@ -17,6 +19,7 @@ mod house;
 mod http;
 mod jobs;
 mod logging;
+mod machine;
 mod metrics;
 mod record;
 mod serve;
@@ -45,9 +48,11 @@ fn main() -> ExitCode {
 fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Account(Account::Create(flags)) => account::create(flags),
+        Command::Agent(command) => agent::act(command),
         Command::Config(arguments) => show::run(arguments),
         Command::Env(arguments) => env::run(&arguments),
         Command::Healthcheck(arguments) => healthcheck::run(&arguments),
+        Command::Machine(command) => machine::run(&command),
         Command::Serve(flags) => serve::run(flags),
         Command::Upstreams(Upstreams::Detect(arguments)) => upstreams::run(&arguments),
     }

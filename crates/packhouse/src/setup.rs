@@ -13,6 +13,7 @@ use formats::Protocol;
 use iam::{Iam, MasterKey, MasterKeyError, NewAccount, Settings};
 use store::{BlobStore, Database};
 
+use crate::attempts::Attempts;
 use crate::config::Config;
 use crate::files::{Files, Key, write_credentials};
 use crate::house::House;
@@ -140,6 +141,7 @@ pub(crate) async fn house(config: &Config, ground: Ground) -> anyhow::Result<Arc
         sealer: Sealer::new(&Secret::new(*iam.sealer_key("page tokens"))),
         metrics: Metrics::new(protocols.iter().map(|(name, _)| name.as_str())),
         protocols,
+        attempts: Attempts::new(),
         database,
         iam,
         catalog,

@@ -122,6 +122,8 @@ fn no_such_entity(noun: Noun, name: &str) -> Fault {
             format!("The Password Policy with domain name {name} cannot be found.")
         }
         Noun::TokenKey => format!("The token key {name} cannot be found."),
+        Noun::Machine => format!("The machine with id {name} cannot be found."),
+        Noun::Association => format!("The association with id {name} cannot be found."),
     };
     Fault::new("NoSuchEntity", StatusCode::NOT_FOUND, message)
 }
@@ -146,7 +148,9 @@ fn exists(noun: Noun, name: &str) -> Fault {
         | Noun::ProfileRole
         | Noun::LoginProfile
         | Noun::PasswordPolicy
-        | Noun::TokenKey => format!("{name} already exists."),
+        | Noun::TokenKey
+        | Noun::Machine
+        | Noun::Association => format!("{name} already exists."),
     };
     Fault::new("EntityAlreadyExists", StatusCode::CONFLICT, message)
 }

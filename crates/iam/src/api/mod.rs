@@ -9,12 +9,15 @@ mod attachments;
 mod boundaries;
 mod call;
 mod details;
+mod ec2;
 mod empty;
 mod fault;
+mod filters;
 mod groups;
 mod identity;
 mod inline;
 mod instance_profiles;
+mod machines;
 mod oidc_providers;
 mod operations;
 mod params;
@@ -38,6 +41,8 @@ use http::{Response, StatusCode};
 use crate::{Caller, Iam};
 use call::{Answered, Call};
 
+pub use ec2::{EC2_OPERATIONS, Ec2Operation};
+pub use machines::{CreateMachine, MachineWithCode, Machines, ShownMachine};
 pub use operations::OPERATIONS;
 
 /// One operation that is answered here.

@@ -233,21 +233,20 @@ pub(super) fn access_key_id(text: &str) -> Result<String, Violation> {
 /// A tag's key: letters, separators, numbers and `_.:/=+-@`, 1 to 128.
 pub(super) fn key(text: &str) -> Result<String, Violation> {
     check_length(text, 1, 128)?;
-    check_pattern(
-        text.chars().all(is_tag_char),
-        r"[\p{L}\p{Z}\p{N}_.:/=+\-@]+",
-    )?;
+    check_pattern(is_tag_text(text), r"[\p{L}\p{Z}\p{N}_.:/=+\-@]+")?;
     Ok(text.to_owned())
 }
 
 /// A tag's value: the same, 0 to 256.
 fn value(text: &str) -> Result<String, Violation> {
     check_length(text, 0, 256)?;
-    check_pattern(
-        text.chars().all(is_tag_char),
-        r"[\p{L}\p{Z}\p{N}_.:/=+\-@]*",
-    )?;
+    check_pattern(is_tag_text(text), r"[\p{L}\p{Z}\p{N}_.:/=+\-@]*")?;
     Ok(text.to_owned())
+}
+
+/// Whether the text could be a tag's value, but for its length.
+pub(super) fn is_tag_text(text: &str) -> bool {
+    text.chars().all(is_tag_char)
 }
 
 fn is_tag_char(c: char) -> bool {

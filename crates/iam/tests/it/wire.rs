@@ -304,7 +304,7 @@ async fn caller(world: &World<'_>, operation: &str) -> Caller {
 
 /// What counts of an answer: names and nesting. Of lists, what one entry looks like; how many there are, and whether a list
 /// of plain values is empty, is the sample's own.
-fn shape(element: &Element) -> String {
+pub(crate) fn shape(element: &Element) -> String {
     let mut parts: Vec<String> = Vec::new();
     for child in &element.children {
         let entry = ["member", "entry"].contains(&child.name.as_str());

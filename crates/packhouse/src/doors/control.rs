@@ -222,7 +222,10 @@ async fn query_answer(
         .ok()
         .filter(|name| is_word(name))
         .map(str::to_owned);
-    house.iam.call(&caller, &form, &record.id).await
+    match dialect {
+        Dialect::Ec2 => house.iam.call_ec2(&caller, &form, &record.id).await,
+        Dialect::Query(_) | Dialect::RestJson => house.iam.call(&caller, &form, &record.id).await,
+    }
 }
 
 /// What could be the name of an operation; anything else is not written down.

@@ -5,7 +5,9 @@ use aws::{AccountId, Dialect, Fault, Reason};
 use formats::{Body, full};
 use http::request::Parts;
 use http::{Method, Response, StatusCode};
+use iam::api::CreateMachine;
 use iam::{Caller, NewAccount};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::body::Arriving;
@@ -16,6 +18,9 @@ use crate::record::Record;
 
 /// Makes an account.
 pub(crate) const ACCOUNTS: &str = "/packhouse/v1/accounts";
+
+/// The machines of the caller's account; one is `MACHINES/i-…`.
+pub(crate) const MACHINES: &str = "/packhouse/v1/machines";
 
 /// What [`ACCOUNTS`] is asked: `{"accountId": "222233334444"}`.
 #[derive(Debug, Serialize, Deserialize)]
@@ -75,22 +80,88 @@ async fn operation(
         .await;
     let caller = control::caller(signed, dialect)?;
     record.caller = Some(caller.arn().to_owned());
-    match (&parts.method, parts.uri.path()) {
-        (&Method::POST, ACCOUNTS) => {
-            record.operation = Some("MakeAccount".to_owned());
-            let asked = serde_json::from_slice(&body).map_err(|_| {
-                Fault::validation(
-                    Reason::CannotParse,
-                    "the body is not `{\"accountId\": \"…\"}`",
-                )
-            })?;
+    let route = Route::of(&parts.method, parts.uri.path());
+    record.operation = Some(route.name().to_owned());
+    match route {
+        Route::MakeAccount => {
+            let asked = read(&body, r#"{"accountId": "…"}"#)?;
             make_account(house, &caller, &asked).await
         }
-        _ => Err(Fault::validation(
+        Route::CreateMachine => {
+            let asked: CreateMachine = read(&body, r#"{"name": "…", "instanceProfile": "…"}"#)?;
+            answered(&house.iam.create_machine_for(&caller, &asked).await?)
+        }
+        Route::ListMachines => {
+            let pairs = claim.query().iter();
+            let token = pairs
+                .filter(|(name, _)| name == "nextToken")
+                .map(|(_, value)| value.as_str())
+                .next();
+            answered(&house.iam.list_machines_for(&caller, token).await?)
+        }
+        Route::CreateEnrollmentCode(id) => {
+            answered(&house.iam.create_enrollment_code_for(&caller, id).await?)
+        }
+        Route::DisableMachine(id) => answered(&house.iam.disable_machine_for(&caller, id).await?),
+        Route::Nowhere => Err(Fault::validation(
             Reason::UnknownOperation,
             "there is no such operation",
         )),
     }
+}
+
+/// What there is here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Route<'a> {
+    MakeAccount,
+    CreateMachine,
+    ListMachines,
+    CreateEnrollmentCode(&'a str),
+    DisableMachine(&'a str),
+    Nowhere,
+}
+
+impl<'a> Route<'a> {
+    fn of(method: &Method, path: &'a str) -> Self {
+        let machine = || {
+            path.strip_prefix(MACHINES)?
+                .strip_prefix('/')?
+                .split_once('/')
+        };
+        match (method, path) {
+            (&Method::POST, ACCOUNTS) => Self::MakeAccount,
+            (&Method::POST, MACHINES) => Self::CreateMachine,
+            (&Method::GET, MACHINES) => Self::ListMachines,
+            (&Method::POST, _) => match machine() {
+                Some((id, "code")) => Self::CreateEnrollmentCode(id),
+                Some((id, "disable")) => Self::DisableMachine(id),
+                _ => Self::Nowhere,
+            },
+            _ => Self::Nowhere,
+        }
+    }
+
+    /// For the log.
+    fn name(self) -> &'static str {
+        match self {
+            Self::MakeAccount => "MakeAccount",
+            Self::CreateMachine => "CreateMachine",
+            Self::ListMachines => "ListMachines",
+            Self::CreateEnrollmentCode(_) => "CreateEnrollmentCode",
+            Self::DisableMachine(_) => "DisableMachine",
+            Self::Nowhere => "Unknown",
+        }
+    }
+}
+
+fn read<T: DeserializeOwned>(body: &[u8], form: &str) -> Result<T, Fault> {
+    serde_json::from_slice(body)
+        .map_err(|_| Fault::validation(Reason::CannotParse, format!("the body is not `{form}`")))
+}
+
+fn answered(told: &impl Serialize) -> Result<Response<Body>, Fault> {
+    let body = serde_json::to_vec(told).map_err(|_| Fault::internal())?;
+    Ok(control::json(body.into()))
 }
 
 /// Accounts keep others apart, so no policy of one can hand this out: it is for the root of the first account.
@@ -129,6 +200,44 @@ async fn make_account(
         root: key(&root),
         admin: key(&admin),
     };
-    let body = serde_json::to_vec(&made).map_err(|_| Fault::internal())?;
-    Ok(control::json(body.into()))
+    answered(&made)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_find_their_operation() {
+        for (method, path, expected) in [
+            (Method::POST, "/packhouse/v1/accounts", Route::MakeAccount),
+            (Method::POST, "/packhouse/v1/machines", Route::CreateMachine),
+            (Method::GET, "/packhouse/v1/machines", Route::ListMachines),
+            (
+                Method::POST,
+                "/packhouse/v1/machines/i-1/code",
+                Route::CreateEnrollmentCode("i-1"),
+            ),
+            (
+                Method::POST,
+                "/packhouse/v1/machines/i-1/disable",
+                Route::DisableMachine("i-1"),
+            ),
+            (
+                Method::GET,
+                "/packhouse/v1/machines/i-1/code",
+                Route::Nowhere,
+            ),
+            (
+                Method::POST,
+                "/packhouse/v1/machines/i-1/code/x",
+                Route::Nowhere,
+            ),
+            (Method::POST, "/packhouse/v1/machines/", Route::Nowhere),
+            (Method::GET, "/packhouse/v1/accounts", Route::Nowhere),
+            (Method::POST, "/packhouse/v1/machinesx", Route::Nowhere),
+        ] {
+            assert_eq!(Route::of(&method, path), expected, "{method} {path}");
+        }
+    }
 }

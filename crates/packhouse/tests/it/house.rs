@@ -149,6 +149,24 @@ fn formats_see_the_catalog_and_no_sibling() {
     }
 }
 
+/// It runs alone on machines that have no server, and must be read as what it is: small.
+#[test]
+fn the_agent_knows_the_wire_and_nothing_else_of_the_house() {
+    let source = crates().join("packhouse/src");
+    let mut all = files(&source.join("agent"));
+    all.push(source.join("agent.rs"));
+    assert!(all.len() > 10);
+    for file in all {
+        let text = fs::read_to_string(&file).unwrap();
+        for room in ["catalog", "codeartifact", "formats", "iam", "store"] {
+            let named = text
+                .split(|c: char| !c.is_alphanumeric() && c != '_' && c != ':')
+                .any(|word| word.starts_with(&format!("{room}::")));
+            assert!(!named, "{}: names `{room}`", file.display());
+        }
+    }
+}
+
 fn files(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
