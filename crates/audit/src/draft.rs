@@ -6,7 +6,7 @@
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use aws::Timestamp;
+use aws::{AccountId, Timestamp};
 use iam::{Caller, Trace};
 use serde_json::{Map, Value};
 
@@ -106,8 +106,8 @@ pub(crate) enum Who {
     Caller(Caller),
     /// A web identity, which has no account: provider and subject.
     WebIdentity { provider: String, subject: String },
-    /// A service that acts by itself, such as the one that gives machines their credentials.
-    Service(&'static str),
+    /// A service that acts by itself, such as the one that gives machines their credentials, in an account.
+    Service(&'static str, Option<AccountId>),
     /// Somebody who did not: the key that was claimed, and why it was refused.
     Stranger {
         key: Option<String>,
@@ -152,9 +152,9 @@ impl Draft {
         };
     }
 
-    /// A service acts by itself: `ec2.amazonaws.com`.
-    pub fn called_by_service(&self, service: &'static str) {
-        self.state().who = Who::Service(service);
+    /// A service acts by itself: `ec2.amazonaws.com`, for somebody in this account.
+    pub fn called_by_service(&self, service: &'static str, account: Option<AccountId>) {
+        self.state().who = Who::Service(service, account);
     }
 
     /// Credentials were refused: which key they claimed to be, and why in a word. Never anything of the credentials.
@@ -178,6 +178,11 @@ impl Draft {
         state.service = Some(service);
         state.operation = Some(operation.into());
         state.read_only = read_only;
+    }
+
+    /// A package manager asks; what for is seen by the action that it is found to need.
+    pub fn asks_for_packages(&self) {
+        self.state().service = Some(Service::Packages);
     }
 
     /// With these members, all of which may be written down.

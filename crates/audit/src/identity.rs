@@ -15,7 +15,7 @@ pub(crate) fn user_identity(who: &Who) -> Value {
             "identityProvider": provider,
             "userName": subject,
         }),
-        Who::Service(service) => json!({"type": "AWSService", "invokedBy": service}),
+        Who::Service(service, _) => json!({"type": "AWSService", "invokedBy": service}),
         Who::Stranger { key, .. } => match key {
             Some(key) => json!({"type": "Unknown", "accessKeyId": key}),
             None => json!({"type": "Unknown"}),

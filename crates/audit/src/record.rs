@@ -291,8 +291,10 @@ fn accounts(who: &Who, evaluations: &[Evaluation], home: &Home) -> Vec<AccountId
             accounts.push(account);
         }
     };
-    if let Who::Caller(caller) = who {
-        add(*caller.account());
+    match who {
+        Who::Caller(caller) => add(*caller.account()),
+        Who::Service(_, Some(account)) => add(*account),
+        _ => {}
     }
     for asked in evaluations {
         add(asked.owner);

@@ -21,11 +21,14 @@ mod jobs;
 mod logging;
 mod machine;
 mod metrics;
+mod operations;
 mod record;
 mod serve;
 mod setup;
 mod show;
 mod upstreams;
+mod why;
+mod written;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -53,8 +56,10 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Env(arguments) => env::run(&arguments),
         Command::Healthcheck(arguments) => healthcheck::run(&arguments),
         Command::Machine(command) => machine::run(&command),
+        Command::Operations => operations::run(),
         Command::Serve(flags) => serve::run(flags),
         Command::Upstreams(Upstreams::Detect(arguments)) => upstreams::run(&arguments),
+        Command::Why(arguments) => why::run(&arguments),
     }
 }
 

@@ -45,6 +45,9 @@ const ELEMENTS: &[&str] = &[
     "state",
 ];
 
+/// The one operation that comes with a token; of that its claims are written.
+const WITH_WEB_IDENTITY: &str = "AssumeRoleWithWebIdentity";
+
 /// Whether an operation of this name only reads, as CloudTrail counts.
 pub(crate) fn is_read_only(service: Service, operation: &str) -> bool {
     let reads = ["Get", "List", "Describe", "Simulate", "Lookup"];
@@ -142,6 +145,11 @@ pub(crate) fn form(operation: &str, form: &Form) -> Map<String, Value> {
         }
     }
     written.values_mut().for_each(close);
+    if operation == WITH_WEB_IDENTITY
+        && let Some(token) = form.get("WebIdentityToken")
+    {
+        written.insert("webIdentity".to_owned(), claims(token).into());
+    }
     written
 }
 
@@ -209,7 +217,7 @@ pub(crate) fn form_answer(body: &[u8]) -> Option<Value> {
 }
 
 /// Whom a web identity token is about, unproven: who issued it, for whom, to whom, and its id. Never the token.
-pub(crate) fn token_claims(token: &str) -> Map<String, Value> {
+fn claims(token: &str) -> Map<String, Value> {
     use base64::Engine as _;
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
     let claims = token.split('.').nth(1).and_then(|payload| {
@@ -263,7 +271,8 @@ mod tests {
             pair("repository", "app"),
             pair("X-Amz-Signature", "s3cret"),
         ];
-        let body = br#"{"description":"ours","upstreams":[{"repositoryName":"up"}],"other":"s3cret"}"#;
+        let body =
+            br#"{"description":"ours","upstreams":[{"repositoryName":"up"}],"other":"s3cret"}"#;
         let expected = json!({
             "domainName": "team", "domainOwner": "111122223333", "repositoryName": "app", "description": "ours",
             "upstreams": [{"repositoryName": "up"}]
@@ -290,7 +299,7 @@ mod tests {
         );
         assert_eq!(
             Value::Object(form("AssumeRoleWithWebIdentity", &parsed.unwrap())),
-            json!({"roleArn": "arn:r", "roleSessionName": "s"})
+            json!({"roleArn": "arn:r", "roleSessionName": "s", "webIdentity": {}})
         );
     }
 
@@ -304,7 +313,11 @@ mod tests {
             json!({"userName": "ci", "accessKeyId": "AKIAIOSFODNN7EXAMPLE", "status": "Active"})
         );
         assert_eq!(
-            rest_answer("GetAuthorizationToken", br#"{"authorizationToken":"s3cret"}"#).unwrap(),
+            rest_answer(
+                "GetAuthorizationToken",
+                br#"{"authorizationToken":"s3cret"}"#
+            )
+            .unwrap(),
             json!({"sessionToken": HIDDEN})
         );
         assert_eq!(
@@ -319,10 +332,10 @@ mod tests {
         // {"iss":"https://i","sub":"repo:a","aud":"sts","jti":"1","email":"a@b","exp":1}
         let token = "e30.eyJpc3MiOiJodHRwczovL2kiLCJzdWIiOiJyZXBvOmEiLCJhdWQiOiJzdHMiLCJqdGkiOiIxIiwiZW1haWwiOiJhQGIiLCJleHAiOjF9.c2ln";
         assert_eq!(
-            Value::Object(token_claims(token)),
+            Value::Object(claims(token)),
             json!({"iss": "https://i", "sub": "repo:a", "aud": "sts", "jti": "1"})
         );
-        assert!(token_claims("nonsense").is_empty());
+        assert!(claims("nonsense").is_empty());
     }
 
     #[test]
