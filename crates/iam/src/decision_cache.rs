@@ -138,6 +138,10 @@ mod tests {
     use crate::authorize::{Grant, Refusal};
     use crate::policy::{PolicyType, Reason};
 
+    #[allow(
+        clippy::unnecessary_wraps,
+        reason = "an answer, like those that refuse"
+    )]
     fn granted() -> Answer {
         Ok(Grant {
             reason: Reason::Identity,

@@ -16,6 +16,7 @@ use crate::known::{Caches, Generation, Known, TOPIC};
 use crate::last_used::{self, Noted};
 use crate::master_key::MasterKey;
 use crate::policies::{self, Compiled};
+use crate::quotas;
 use crate::vault::Vault;
 
 const MIGRATIONS: &[Migration] = &[
@@ -57,6 +58,8 @@ pub struct Settings {
     pub strict_root: bool,
     /// Let no token outlive the session that it was fetched with; on AWS one with an explicit duration does.
     pub cap_tokens_to_session: bool,
+    /// How many characters a trust policy may have, white space not counted; 2048 by default, 4096 at most.
+    pub trust_policy_quota: usize,
     /// Go on with what is remembered when the other nodes have not been heard of for 30 seconds.
     pub trust_unconfirmed: bool,
 }
@@ -70,6 +73,7 @@ impl Settings {
             max_skew: Duration::from_mins(5),
             strict_root: false,
             cap_tokens_to_session: false,
+            trust_policy_quota: quotas::TRUST_POLICY,
             trust_unconfirmed: false,
         }
     }

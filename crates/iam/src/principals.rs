@@ -11,7 +11,7 @@ use crate::error::Noun;
 use crate::policy::{
     Malformed, Policy, PolicyKind, PolicySource, map_principals, principals_in, validate,
 };
-use crate::{Error, Iam, quotas};
+use crate::{Error, Iam};
 
 pub(crate) const USER_BY_ID: &str = "
     SELECT account_id, path, name
@@ -90,7 +90,7 @@ impl Iam {
         let named = self.named_in(text).await?;
         let kind = PolicyKind::Trust {
             account: account.as_str(),
-            quota: quotas::TRUST_POLICY,
+            quota: self.settings().trust_policy_quota,
             exists: &|name| named.exists(name),
         };
         validate(kind, text, trust_source())?;

@@ -45,5 +45,5 @@ pub(crate) const ROLES_PER_PROFILE: Quota = Quota::new("InstanceSessionsPerInsta
 pub(crate) const POLICY_VERSIONS: u64 = 5;
 /// Tags of one thing; likewise.
 pub(crate) const TAGS: usize = 50;
-/// Characters of a trust policy, white space not counted.
+/// Characters of a trust policy, white space not counted, unless the settings say otherwise.
 pub(crate) const TRUST_POLICY: usize = 2048;

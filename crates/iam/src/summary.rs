@@ -33,6 +33,7 @@ impl Iam {
             None => Ok(0),
         };
         let root_keys = count("root_keys")?;
+        let trust_policy = self.settings().trust_policy_quota;
         let limit = |quota: Quota| quota.limit;
         Ok(vec![
             ("Users", count("users")?),
@@ -67,7 +68,7 @@ impl Iam {
             ("UserPolicySizeQuota", 2048),
             ("GroupPolicySizeQuota", 5120),
             ("RolePolicySizeQuota", 10_240),
-            ("AssumeRolePolicySizeQuota", quotas::TRUST_POLICY as u64),
+            ("AssumeRolePolicySizeQuota", trust_policy as u64),
             ("AccountAccessKeysPresent", root_keys.min(1)),
             ("AccountMFAEnabled", 0),
             ("AccountPasswordPresent", 0),
