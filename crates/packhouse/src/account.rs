@@ -23,7 +23,7 @@ pub(crate) fn create(flags: Flags) -> anyhow::Result<()> {
         sources.origin("account-id") == Origin::Flag("account-id"),
         "say which account to make: --account-id ID"
     );
-    logging::start(config.log, &config.log_level);
+    let _logging = logging::start(config.log, &config.log_level)?;
     let files = Files::new(&config.data);
     let account = config.account_id;
     let admin_file = files.account_credentials(account.as_str());

@@ -23,6 +23,7 @@ mod machine;
 mod metrics;
 mod peer;
 mod record;
+mod request_id;
 mod serve;
 mod setup;
 mod show;

@@ -4,10 +4,10 @@ use std::time::Instant;
 
 use aws::Dialect;
 use http::{Method, StatusCode};
-use uuid::Uuid;
 
 use crate::house::SharedHouse;
 use crate::metrics::Face;
+use crate::request_id;
 
 /// What is known of a request; the doors fill it in, and the end of the answer writes it down.
 ///
@@ -39,7 +39,7 @@ impl Record {
             .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         Self {
             house: house.clone(),
-            id: Uuid::now_v7().to_string(),
+            id: request_id::next(house.clock.now()),
             started: Instant::now(),
             method: method.clone(),
             path: path.to_owned(),

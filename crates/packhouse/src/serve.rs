@@ -36,7 +36,7 @@ const BLOCKING_THREADS: usize = 32;
 pub(crate) fn run(flags: Flags) -> anyhow::Result<()> {
     let sources = Sources::read(flags, crate::environment());
     let config = sources.config()?;
-    logging::start(config.log, &config.log_level);
+    let _logging = logging::start(config.log, &config.log_level)?;
     raise_file_limit();
     keep_memory_private();
     let runtime = tokio::runtime::Builder::new_multi_thread()

@@ -30,7 +30,7 @@ const PORT: u16 = 1338;
 const BACKLOG: u32 = 128;
 
 pub(crate) fn run(arguments: Run) -> anyhow::Result<()> {
-    logging::start(Log::Text, &arguments.log_level);
+    let _logging = logging::start(Log::Text, &arguments.log_level)?;
     if !arguments.i_understand_everyone_there_gets_this_role {
         let open = arguments
             .listen
