@@ -87,6 +87,9 @@ pub struct Fault {
     pub members: Vec<(&'static str, String)>,
     /// Seconds to wait, sent as `Retry-After`.
     pub retry_after: Option<u32>,
+    /// Under which a refusal can be found again: sent as `x-packhouse-decision`, and in the body beside the message,
+    /// which stays AWS's to its last character.
+    pub decision: Option<String>,
 }
 
 impl Fault {
@@ -102,6 +105,7 @@ impl Fault {
             status,
             members: Vec::new(),
             retry_after: None,
+            decision: None,
         }
     }
 
@@ -173,6 +177,13 @@ impl Fault {
         self
     }
 
+    /// The same as a refusal that can be found again under this id.
+    #[must_use]
+    pub fn decided(mut self, id: impl Into<String>) -> Self {
+        self.decision = Some(id.into());
+        self
+    }
+
     fn on(self, resource_type: Option<&'static str>, id: impl Into<String>) -> Self {
         let fault = self.with("resourceId", id);
         match resource_type {
@@ -210,6 +221,10 @@ impl Fault {
         if let Some(seconds) = self.retry_after {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
+        let decision = self.decision.as_deref().map(HeaderValue::from_str);
+        if let Some(Ok(id)) = decision {
+            headers.insert(DECISION, id);
+        }
         response
     }
 
@@ -236,6 +251,9 @@ impl Fault {
         for (name, value) in &self.members {
             body.insert((*name).to_owned(), Value::from(value.as_str()));
         }
+        if let Some(id) = &self.decision {
+            body.insert("decisionId".to_owned(), Value::from(id.as_str()));
+        }
         Value::Object(body).to_string()
     }
 
@@ -256,7 +274,8 @@ impl Fault {
             xml.element("Error", |xml| {
                 xml.text("Type", sender)
                     .text("Code", code)
-                    .text("Message", &self.message);
+                    .text("Message", &self.message)
+                    .optional("DecisionId", self.decision.as_deref());
             })
             .text("RequestId", request_id);
         });
@@ -268,7 +287,9 @@ impl Fault {
         xml.element("Response", |xml| {
             xml.element("Errors", |xml| {
                 xml.element("Error", |xml| {
-                    xml.text("Code", code).text("Message", &self.message);
+                    xml.text("Code", code)
+                        .text("Message", &self.message)
+                        .optional("DecisionId", self.decision.as_deref());
                 });
             })
             .text("RequestID", request_id);
@@ -284,6 +305,8 @@ const INTERNAL: &str = "InternalServerException";
 
 /// Carries the request id on every answer, errors included.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
+/// Carries the id of a refusal that can be explained, in every dialect and to package managers too.
+pub const DECISION: HeaderName = HeaderName::from_static("x-packhouse-decision");
 /// Carries the exception's name in REST-JSON.
 pub const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
 
@@ -392,6 +415,25 @@ mod tests {
             assert!(body.contains(&part), "{body}");
             assert!(body.ends_with("<RequestId>id-1</RequestId></ErrorResponse>"));
         }
+    }
+
+    #[test]
+    fn refusals_name_their_decision_beside_the_message() {
+        let fault = Fault::access_denied("no").decided("0198");
+        for (dialect, body) in [
+            (Dialect::RestJson, r#"{"decisionId":"0198","message":"no"}"#),
+            (IAM, "<Message>no</Message><DecisionId>0198</DecisionId>"),
+            (
+                Dialect::Ec2,
+                "<Message>no</Message><DecisionId>0198</DecisionId>",
+            ),
+        ] {
+            let found = rendered(&fault, dialect).2;
+            assert!(found.contains(body), "{found}");
+            assert_eq!(fault.response(dialect, "id-1").headers()[DECISION], "0198");
+        }
+        let plain = Fault::access_denied("no").response(IAM, "id-1");
+        assert_eq!(plain.headers().get(DECISION), None);
     }
 
     #[test]

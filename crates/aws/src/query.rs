@@ -55,6 +55,12 @@ impl Form {
         self.parameters.get(name).map(String::as_str)
     }
 
+    /// All parameters, by their whole names.
+    pub fn parameters(&self) -> impl Iterator<Item = (&str, &str)> {
+        let pairs = self.parameters.iter();
+        pairs.map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     /// The operation's name, the parameter `Action`.
     ///
     /// Errors: `MissingAction`, 400.

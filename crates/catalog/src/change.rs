@@ -15,7 +15,7 @@ use crate::package::{Origin, PackageAt, Restrictions, Status};
 use crate::permit::Permit;
 use crate::record::{AssetRow, VersionRow};
 use crate::repository::Repository;
-use crate::{Error, Result};
+use crate::{Error, Result, outbox};
 
 /// Who did it, and when.
 #[derive(Debug, Clone)]
@@ -166,10 +166,11 @@ pub(crate) fn write(
         .map_or(Ok(1), |row| row.int("next"))?;
     let [repository_id, format, namespace, name] = key;
     let document = serde_json::to_string(change).map_err(Error::internal)?;
+    let id = new_id(by.now)?;
     tx.execute(
         INSERT,
         &[
-            new_id(by.now)?.into(),
+            id.as_str().into(),
             (&*repository.domain.id).into(),
             repository_id,
             format,
@@ -181,6 +182,7 @@ pub(crate) fn write(
             document.into(),
         ],
     )?;
+    outbox::put(tx, repository, &id, sequence, change)?;
     tx.touch(&repository.topic);
     Ok(())
 }

@@ -23,6 +23,7 @@ mod ids;
 mod names;
 mod open;
 mod origin;
+pub mod outbox;
 mod package;
 mod page;
 mod permit;
@@ -77,8 +78,8 @@ pub use permit::Permit;
 pub use policy::StoredPolicy;
 pub use publish::{Promise, Publication, Published, Then};
 pub use remote::{
-    Asking, Document, Remote, RemoteAsset, RemoteBody, RemoteError, RemoteListing, RemoteSettings,
-    RemoteVersion, Remotes,
+    Asking, Courier, Document, NotSent, Remote, RemoteAsset, RemoteBody, RemoteError,
+    RemoteListing, RemoteSettings, RemoteVersion, Remotes,
 };
 pub use repository::{NewRepository, PackageFilter, Repository, RepositoryAt, RepositoryChange};
 pub use sweep::Swept;
@@ -117,6 +118,13 @@ const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../migrations/0002_groups.sql"),
     },
 ];
+
+/// Numbered on their own: they belong together and to nothing else.
+const OUTBOX: &[Migration] = &[Migration {
+    number: 1,
+    name: "outbox",
+    sql: include_str!("../migrations/0020_outbox.sql"),
+}];
 
 /// What a catalog is made of.
 pub struct Parts {
@@ -182,6 +190,7 @@ impl Catalog {
             limits,
         } = parts;
         database.migrate("catalog", MIGRATIONS).await?;
+        database.migrate("outbox", OUTBOX).await?;
         let remotes = Remotes::new(&database, &blobs, iam.clock().clone(), remotes)
             .map_err(Error::internal)?;
         let shelf = Shelf::new(&database);

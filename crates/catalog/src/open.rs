@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use aws::Timestamp;
 use bytes::Bytes;
-use iam::Caller;
+use iam::{Caller, trace};
 
 use crate::action::Action;
 use crate::asset::{Asset, AssetRecord, no_asset};
@@ -221,6 +221,7 @@ impl OpenRepository {
     }
 
     async fn permit(&self, action: Action, package: &PackageId) -> Result<Permit<PackageAt>> {
+        note_package(package);
         self.catalog
             .package(&self.caller, action, &self.at, package)
             .await
@@ -229,6 +230,7 @@ impl OpenRepository {
     /// Every version it can serve, upstreams merged. `None` when no repository and no registry on the way knows the
     /// package. Retains nothing. Errors: `Denied`; `Remote` when a registry cannot be asked and nothing at all is known.
     pub async fn package(&self, id: &PackageId) -> Result<Option<Listing>> {
+        note_package(id);
         self.may_read().await?;
         let mut walk = Walk::begin(&self.catalog, &self.repository, self.format, id).await?;
         let mut merging = Merging::default();
@@ -299,6 +301,8 @@ impl OpenRepository {
     ///
     /// Errors: `Denied`, `NotFound`, `Held` (a client is told it is not there), `Remote`.
     pub async fn asset(&self, id: &AssetId, purpose: Purpose) -> Result<Asset> {
+        note_version(&id.version);
+        trace::note("assetName", || id.name.to_string());
         self.may_read().await?;
         if let Some(asset) = self.catalog.open_recorded(&self.repository, id).await? {
             return Ok(asset);
@@ -313,6 +317,7 @@ impl OpenRepository {
     /// Begins to publish a version: `PublishPackageVersion` on the package, origin controls, the version's state, whether
     /// an upstream has it, quotas. Refused before the first byte.
     pub async fn publish(&self, id: &VersionId) -> Result<Publication> {
+        note_version(id);
         let permit = self
             .permit(Action::PublishPackageVersion, &id.package)
             .await?;
@@ -445,6 +450,19 @@ impl OpenRepository {
         let rows = self.catalog.0.database.rows(NOTES, values).await?;
         rows.iter().map(read_note).collect()
     }
+}
+
+/// Which package a path stands for only its format knows; who records the request learns it here.
+fn note_package(id: &PackageId) {
+    if let Some(namespace) = &id.namespace {
+        trace::note("packageNamespace", || namespace.to_string());
+    }
+    trace::note("packageName", || id.name.to_string());
+}
+
+fn note_version(id: &VersionId) {
+    note_package(&id.package);
+    trace::note("packageVersion", || id.version.to_string());
 }
 
 fn read_note(row: &store::Row) -> Result<Note> {

@@ -227,7 +227,7 @@ impl Catalog {
         )
     }
 
-    fn package_arn(&self, at: &RepositoryAt, id: &PackageId) -> String {
+    pub(crate) fn package_arn(&self, at: &RepositoryAt, id: &PackageId) -> String {
         let region = self.0.iam.region();
         let DomainAt { owner, name } = &at.domain;
         format!(

@@ -11,8 +11,8 @@ use http::StatusCode;
 /// What happened inside goes to the log and nowhere else; the request's span has its id.
 pub(crate) fn fault(error: Error) -> Fault {
     match error {
-        Error::Denied(denial) => Fault::access_denied(denial.message),
-        Error::Blocked { id: _, message } => Fault::access_denied(message),
+        Error::Denied(denial) => Fault::access_denied(denial.message).decided(denial.id),
+        Error::Blocked { id, message } => Fault::access_denied(message).decided(id),
         // Tokens do not open this face; one that came through all the same may do nothing.
         Error::WrongDomain => Fault::access_denied(error.to_string()),
         // The one verb of this face that can be held is the one that opens an asset.
@@ -214,6 +214,7 @@ mod tests {
                 INTERNAL,
             ),
         ] {
+            let explained = matches!(error, Error::Denied(_) | Error::Blocked { .. });
             let found = fault(error);
             assert_eq!(found.code, code, "{found}");
             assert_eq!(found.status.as_u16(), status, "{found}");
@@ -221,6 +222,7 @@ mod tests {
             let named: Vec<_> = named.map(|(name, value)| (*name, value.as_str())).collect();
             assert_eq!(named, members, "{found}");
             assert_eq!(found.message, message);
+            assert_eq!(found.decision.is_some(), explained, "{found}");
             assert_eq!(found.retry_after.is_some(), status == 503, "{found}");
         }
     }

@@ -11,9 +11,10 @@ use crate::decision_cache::{Key, Mentions};
 use crate::identity::Identity;
 use crate::known::Known;
 use crate::policy::{
-    self, Context, Decision, Malformed, Policies, Policy, PolicySource, PolicyType, Reason,
-    ResourcePolicies,
+    self, Context, Decision, Malformed, MatchedStatement, Policies, Policy, PolicySource,
+    PolicyType, Reason, ResourcePolicies,
 };
+use crate::trace::{self, Evaluation, Ground};
 use crate::{Error, Iam, ids};
 
 /// The resource of actions that have none.
@@ -111,6 +112,16 @@ pub enum AuthorizeError {
     Unavailable(#[from] Error),
 }
 
+/// What is remembered of an answer.
+pub(crate) type Answer = Result<Grant, Refusal>;
+
+/// What is remembered of a permission.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Grant {
+    pub(crate) reason: Reason,
+    pub(crate) grounds: Arc<[Ground]>,
+}
+
 /// What else a question may come with; such questions are asked rarely and never remembered.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Beside<'a> {
@@ -125,6 +136,7 @@ pub(crate) struct Beside<'a> {
 pub(crate) struct Refusal {
     pub(crate) message: Arc<str>,
     pub(crate) reason: Reason,
+    pub(crate) grounds: Arc<[Ground]>,
 }
 
 impl Iam {
@@ -132,13 +144,12 @@ impl Iam {
     pub async fn authorize(&self, ask: &Ask<'_>) -> Result<(), AuthorizeError> {
         let (known, now) = (self.known().await?, self.clock().now());
         let Some(identity) = self.still(ask.caller).await? else {
-            return Err(denied(ask, &nobody(ask), now));
+            return told(ask, Err(nobody(ask)), now);
         };
         let mentions = ask.mentions(&identity);
         if mentions.time {
-            return self
-                .decide(ask, &Beside::default(), &identity, &known, now)
-                .map_err(|refusal| denied(ask, &refusal, now));
+            let answer = self.decide(ask, &Beside::default(), &identity, &known, now);
+            return told(ask, answer, now);
         }
         let key = ask.key(mentions);
         let answer = identity.decisions.get(&key, now).unwrap_or_else(|| {
@@ -146,7 +157,7 @@ impl Iam {
             identity.decisions.put(key, &answer, now);
             answer
         });
-        answer.map_err(|refusal| denied(ask, &refusal, now))
+        told(ask, answer, now)
     }
 
     /// The same with more that counts.
@@ -157,10 +168,9 @@ impl Iam {
     ) -> Result<(), AuthorizeError> {
         let (known, now) = (self.known().await?, self.clock().now());
         let Some(identity) = self.still(ask.caller).await? else {
-            return Err(denied(ask, &nobody(ask), now));
+            return told(ask, Err(nobody(ask)), now);
         };
-        self.decide(ask, beside, &identity, &known, now)
-            .map_err(|refusal| denied(ask, &refusal, now))
+        told(ask, self.decide(ask, beside, &identity, &known, now), now)
     }
 
     /// The caller as it is now: a request may be long under way since it was authenticated.
@@ -178,7 +188,7 @@ impl Iam {
         identity: &Identity,
         known: &Known,
         now: Timestamp,
-    ) -> Result<(), Refusal> {
+    ) -> Answer {
         let mut context = self.context(ask, identity, known, now);
         for (key, values) in beside.lists {
             context.set_list(key, values.iter().map(String::as_str));
@@ -220,12 +230,16 @@ impl Iam {
             }
         }
         match decided {
-            Some(decision) if decision.allowed => Ok(()),
+            Some(decision) if decision.allowed => Ok(Grant {
+                reason: decision.reason,
+                grounds: ask.grounds(&decision),
+            }),
             Some(decision) => {
                 let message = decision.message(&question).unwrap_or_default();
                 Err(Refusal {
                     message: message.into(),
                     reason: decision.reason,
+                    grounds: ask.grounds(&decision),
                 })
             }
             None => Err(nobody(ask)),
@@ -270,6 +284,50 @@ impl Iam {
 }
 
 impl Ask<'_> {
+    /// The name that refusals show.
+    fn resource(&self) -> &str {
+        self.resources.first().copied().unwrap_or(NO_RESOURCE)
+    }
+
+    /// The statements that a decision rests on, under the names that people know them by.
+    fn grounds(&self, decision: &Decision) -> Arc<[Ground]> {
+        let is = |policy: Option<&ResourcePolicy>, source: &Arc<PolicySource>| {
+            policy.is_some_and(|policy| Arc::ptr_eq(policy.0.policy.source(), source))
+        };
+        let ground = |matched: &MatchedStatement| Ground {
+            kind: matched.kind,
+            policy: if is(self.domain_policy, &matched.policy) {
+                "domain".to_owned()
+            } else if is(self.repository_policy, &matched.policy) {
+                "repository".to_owned()
+            } else {
+                matched.policy.name.clone()
+            },
+            arn: matched.policy.arn.clone(),
+            sid: matched.sid.as_deref().map(str::to_owned),
+            index: matched.index,
+        };
+        decision.matched.iter().map(ground).collect()
+    }
+
+    fn evaluation(
+        &self,
+        reason: Reason,
+        grounds: Arc<[Ground]>,
+        denial: Option<&Denial>,
+    ) -> Evaluation {
+        Evaluation {
+            id: denial.map(|denial| denial.id.clone()),
+            action: self.action.to_owned(),
+            resource: self.resource().to_owned(),
+            owner: *self.owner,
+            administrator: self.administrator.copied(),
+            reason,
+            grounds,
+            message: denial.map(|denial| denial.message.clone()),
+        }
+    }
+
     /// The first name's companions, one at a time.
     fn names(&self) -> impl Iterator<Item = Option<&str>> {
         let alone = (self.resources.len() < 2).then_some(None);
@@ -342,7 +400,7 @@ fn push_tags(key: &mut Key, tags: &[(String, String)]) {
 
 /// The refusal of somebody who was deleted, or whose session was revoked, while the request was under way.
 fn nobody(ask: &Ask<'_>) -> Refusal {
-    let resource = ask.resources.first().copied().unwrap_or(NO_RESOURCE);
+    let resource = ask.resource();
     let (caller, action) = (ask.caller.arn(), ask.action);
     let message = format!(
         "User: {caller} is not authorized to perform: {action} on resource: {resource} \
@@ -351,23 +409,34 @@ fn nobody(ask: &Ask<'_>) -> Refusal {
     Refusal {
         message: message.into(),
         reason: Reason::Implicit(PolicyType::Identity),
+        grounds: [].into(),
     }
 }
 
-fn denied(ask: &Ask<'_>, refusal: &Refusal, now: Timestamp) -> AuthorizeError {
-    AuthorizeError::Denied(Box::new(Denial {
+/// An answer on its way out, written into the request's trace.
+fn told(ask: &Ask<'_>, answer: Answer, now: Timestamp) -> Result<(), AuthorizeError> {
+    let refusal = match answer {
+        Ok(Grant { reason, grounds }) => {
+            trace::add(|| ask.evaluation(reason, grounds, None));
+            return Ok(());
+        }
+        Err(refusal) => refusal,
+    };
+    let Refusal {
+        message,
+        reason,
+        grounds,
+    } = refusal;
+    let denial = Denial {
         id: ids::record_id(u64::try_from(now.millis()).unwrap_or(0)),
-        message: refusal.message.as_ref().to_owned(),
+        message: message.as_ref().to_owned(),
         action: ask.action.to_owned(),
-        resource: ask
-            .resources
-            .first()
-            .copied()
-            .unwrap_or(NO_RESOURCE)
-            .to_owned(),
+        resource: ask.resource().to_owned(),
         caller: ask.caller.arn().to_owned(),
-        reason: refusal.reason,
-    }))
+        reason,
+    };
+    trace::add(|| ask.evaluation(reason, grounds, Some(&denial)));
+    Err(AuthorizeError::Denied(Box::new(denial)))
 }
 
 impl Identity {

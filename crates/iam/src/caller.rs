@@ -108,6 +108,23 @@ impl Caller {
         }
     }
 
+    /// When the session behind temporary credentials or a token began; `None` for a long-term key.
+    pub fn issued(&self) -> Option<Timestamp> {
+        let session = self.0.identity.session.as_ref()?;
+        Some(session.issued)
+    }
+
+    /// What the taker of the role said about who is behind it (`aws:SourceIdentity`).
+    pub fn source_identity(&self) -> Option<&str> {
+        self.0.identity.session.as_ref()?.source_identity.as_deref()
+    }
+
+    /// The provider that vouched for whoever took the role.
+    pub fn federated_provider(&self) -> Option<&str> {
+        let session = self.0.identity.session.as_ref()?;
+        session.federated_provider.as_deref()
+    }
+
     /// The only domain that it may touch, for a bearer token; `None` for a signature.
     pub fn domain_number(&self) -> Option<u64> {
         self.0.bearer.map(|bearer| bearer.domain)

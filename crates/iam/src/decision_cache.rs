@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use aws::Timestamp;
 
-use crate::authorize::Refusal;
+use crate::authorize::Answer;
 use crate::policy::Policy;
 
 /// How many decisions are kept of one identity.
@@ -99,13 +99,13 @@ pub(crate) struct Decisions(Mutex<HashMap<Box<[u8]>, Kept>>);
 
 #[derive(Clone)]
 struct Kept {
-    answer: Result<(), Refusal>,
+    answer: Answer,
     until: Option<Timestamp>,
 }
 
 impl Decisions {
     /// The answer to this very question, if it still holds.
-    pub(crate) fn get(&self, key: &Key, now: Timestamp) -> Option<Result<(), Refusal>> {
+    pub(crate) fn get(&self, key: &Key, now: Timestamp) -> Option<Answer> {
         let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let found = kept.get(key.0.as_slice())?;
         found
@@ -115,7 +115,7 @@ impl Decisions {
     }
 
     /// Keeps an answer: a denial for five seconds, the rest for as long as the identity stays as it is.
-    pub(crate) fn put(&self, key: Key, answer: &Result<(), Refusal>, now: Timestamp) {
+    pub(crate) fn put(&self, key: Key, answer: &Answer, now: Timestamp) {
         let until = answer.is_err().then(|| now.plus(DENIED_FOR));
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.len() >= ENTRIES {
@@ -135,7 +135,19 @@ impl Decisions {
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+    use crate::authorize::{Grant, Refusal};
     use crate::policy::{PolicyType, Reason};
+
+    #[allow(
+        clippy::unnecessary_wraps,
+        reason = "an answer, like those that refuse"
+    )]
+    fn granted() -> Answer {
+        Ok(Grant {
+            reason: Reason::Identity,
+            grounds: [].into(),
+        })
+    }
 
     fn key(parts: &[&str]) -> Key {
         let mut key = Key::default();
@@ -162,9 +174,10 @@ mod tests {
         let refusal = Refusal {
             message: "no".into(),
             reason: Reason::Implicit(PolicyType::Identity),
+            grounds: [].into(),
         };
         decisions.put(key(&["denied"]), &Err(refusal), now);
-        decisions.put(key(&["allowed"]), &Ok(()), now);
+        decisions.put(key(&["allowed"]), &granted(), now);
         let later = |seconds| now.plus(Duration::from_secs(seconds));
         assert!(decisions.get(&key(&["denied"]), later(4)).unwrap().is_err());
         assert!(decisions.get(&key(&["denied"]), later(5)).is_none());
@@ -186,7 +199,7 @@ mod tests {
         let decisions = Decisions::default();
         let now = Timestamp::from_seconds(1_773_500_966);
         for number in 0..10_000 {
-            decisions.put(key(&[&number.to_string()]), &Ok(()), now);
+            decisions.put(key(&[&number.to_string()]), &granted(), now);
         }
         assert!(decisions.0.lock().unwrap().len() <= ENTRIES);
     }

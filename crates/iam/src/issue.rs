@@ -8,7 +8,7 @@ use crate::caller::{Caller, Principal};
 use crate::ids::Id128;
 use crate::sessions::{Kind, second};
 use crate::tokens::{self, Bearer};
-use crate::{Error, Iam};
+use crate::{Error, Iam, trace};
 
 /// How long a token is to be good (`identity.md` 5.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,10 +94,13 @@ impl Iam {
             account: domain_owner.number(),
         };
         let text = token.seal(&known.bearer.keys).ok_or(Error::NoTokenKey)?;
+        let bearer_id = token.token.bearer_id();
+        // Every use of the token can be traced to this call.
+        trace::note("bearerTokenId", || bearer_id.clone());
         Ok(IssuedToken {
             token: SecretString::from(text.as_str()),
             expires,
-            bearer_id: token.token.bearer_id(),
+            bearer_id,
         })
     }
 

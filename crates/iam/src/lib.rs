@@ -49,6 +49,7 @@ mod summary;
 mod tags;
 mod token_keys;
 pub mod tokens;
+pub mod trace;
 mod users;
 pub mod vault;
 
@@ -67,6 +68,7 @@ pub use machines::{Enrolled, Enrollment, EnrollmentCode, MachineState};
 pub use master_key::{MasterKey, MasterKeyError};
 pub use principals::Named;
 pub use sessions::{NewSession, SessionPolicies, Temporary};
+pub use trace::{Evaluation, Ground, Trace};
 pub use users::User;
 
 use iam::count;

@@ -36,6 +36,10 @@ pub(crate) enum Command {
     /// The role of this machine, for the AWS clients on it
     #[command(subcommand)]
     Agent(Agent),
+    /// Say why somebody was refused
+    Why(Why),
+    /// List every operation with its route and the actions that it asks for
+    Operations,
     /// Ask a running server whether it is ready; ends with 0 if so
     Healthcheck(Data),
 }
@@ -108,6 +112,16 @@ pub(crate) enum Machine {
     Code(OneMachine),
     /// Trust a machine no more; ends its sessions
     Disable(OneMachine),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Why {
+    /// The id of the decision (`x-packhouse-decision`) or of the request (`x-amzn-requestid`); without one, the newest
+    /// refusals
+    #[arg(value_name = "ID")]
+    pub(crate) id: Option<String>,
+    #[command(flatten)]
+    pub(crate) admin: Admin,
 }
 
 /// In whose name.

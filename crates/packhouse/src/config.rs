@@ -44,6 +44,60 @@ pub(crate) struct Config {
     pub(crate) log_level: String,
     pub(crate) drain: Duration,
     pub(crate) limits: Limits,
+    pub(crate) audit: Audit,
+    pub(crate) webhooks: Webhooks,
+}
+
+/// How requests are written down, and for how long.
+#[derive(Debug, Clone)]
+pub(crate) struct Audit {
+    pub(crate) directory: PathBuf,
+    pub(crate) file_bytes: u64,
+    pub(crate) file_age: Duration,
+    pub(crate) keep: Duration,
+    pub(crate) records: u64,
+    pub(crate) read_window: Duration,
+    pub(crate) keep_decisions: Duration,
+    pub(crate) decisions: u64,
+}
+
+/// How others are told of events.
+#[derive(Debug, Clone)]
+pub(crate) struct Webhooks {
+    pub(crate) private_addresses: bool,
+    pub(crate) retry_for: Duration,
+    pub(crate) keep_events: Duration,
+}
+
+impl Config {
+    /// As the audit log takes it.
+    pub(crate) fn ledger(&self) -> audit::Settings {
+        let Audit {
+            directory,
+            file_bytes,
+            file_age,
+            keep,
+            records,
+            read_window,
+            keep_decisions,
+            decisions,
+        } = self.audit.clone();
+        audit::Settings {
+            directory,
+            files: audit::Keeping {
+                bytes: file_bytes,
+                age: file_age,
+                keep,
+            },
+            keep_records: keep,
+            records,
+            keep_decisions,
+            decisions,
+            read_window,
+            region: self.region.clone(),
+            account: self.account_id,
+        }
+    }
 }
 
 /// What the port needs to speak TLS.
@@ -241,6 +295,7 @@ fn default(setting: &Setting, data: &Path) -> String {
         "database" => format!("sqlite:{}", data.join("packhouse.db").display()),
         "blobs" => format!("file:{}", data.join("blobs").display()),
         "master-key-file" => data.join("master.key").display().to_string(),
+        "audit-directory" => data.join("audit").display().to_string(),
         _ => setting.default.to_owned(),
     }
 }
@@ -318,6 +373,21 @@ impl Reader<'_> {
                 domains_per_account: self.value("limit-domains-per-account"),
                 repositories_per_domain: self.value("limit-repositories-per-domain"),
             },
+            audit: Audit {
+                directory: PathBuf::from(self.text_or("audit-directory", &data)),
+                file_bytes: self.value("audit-file-bytes"),
+                file_age: self.hours("audit-file-hours"),
+                keep: self.days("audit-days"),
+                records: self.value("audit-records"),
+                read_window: Duration::from_secs(self.value("audit-read-window-seconds")),
+                keep_decisions: self.days("audit-decision-days"),
+                decisions: self.value("audit-decisions"),
+            },
+            webhooks: Webhooks {
+                private_addresses: self.value("webhook-private-addresses"),
+                retry_for: self.hours("webhook-retry-hours"),
+                keep_events: self.days("webhook-event-days"),
+            },
             data,
         }
     }
@@ -348,6 +418,14 @@ impl Reader<'_> {
     /// The value of a setting that has a default; after a mistake, that default.
     fn value<T: FromStr<Err: Display>>(&mut self, name: &str) -> T {
         self.parsed(name, Setting::named(name).default)
+    }
+
+    fn hours(&mut self, name: &str) -> Duration {
+        Duration::from_secs(self.value::<u64>(name).saturating_mul(60 * 60))
+    }
+
+    fn days(&mut self, name: &str) -> Duration {
+        self.hours(name).saturating_mul(24)
     }
 
     fn parsed<T: FromStr<Err: Display>>(&mut self, name: &str, default: &str) -> T {

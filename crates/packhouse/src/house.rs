@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use audit::{Ledger, Webhooks};
 use aws::page::Sealer;
 use aws::{AccountId, Clock, Region};
 use catalog::{Catalog, FormatName};
@@ -29,6 +30,9 @@ pub(crate) struct House {
     pub(crate) public_url: Option<String>,
     pub(crate) proxies: Proxies,
     pub(crate) metrics: Metrics,
+    /// Where requests are written down.
+    pub(crate) ledger: Ledger,
+    pub(crate) webhooks: Webhooks,
     /// Of agents that were refused.
     pub(crate) attempts: Attempts,
     /// Set when the process was asked to end: it finishes what runs and asks for no more.

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use aws::{Dialect, Fault, QueryService};
@@ -68,8 +69,9 @@ pub(crate) async fn answer(
     request: Request<Incoming>,
 ) -> Result<Response<Leaving>, Infallible> {
     let (parts, incoming) = request.into_parts();
-    let mut record = Record::new(&house, &parts.method, parts.uri.path());
     let peer = house.proxies.peer(from, &parts.headers);
+    let mut record = Record::new(&house, &peer, &parts);
+    let draft = Arc::clone(&record.draft);
     let body = Arriving::new(incoming, parts.headers.contains_key(EXPECT));
     let door = Door::of(&parts.method, parts.uri.path(), parts.uri.query());
     let is_head = parts.method == Method::HEAD;
@@ -86,6 +88,11 @@ pub(crate) async fn answer(
             Door::Nowhere => nowhere(),
         }
     };
+    // Whatever is asked in there is traced, and whatever is changed is recorded with the change.
+    let through = house
+        .ledger
+        .companion(&draft)
+        .accompany(draft.trace().follow(through));
     let answered = AssertUnwindSafe(through)
         .catch_unwind()
         .instrument(span)
@@ -102,6 +109,7 @@ pub(crate) async fn answer(
     }
     let length = if is_head { Some(0) } else { length(&response) };
     let status = response.status();
+    record.answered(status);
     Ok(response.map(|body| Leaving::new(body, record, status, length)))
 }
 
@@ -127,7 +135,7 @@ fn defect(door: Door, record: &Record) -> Response<Body> {
             return text(StatusCode::INTERNAL_SERVER_ERROR, "internal error\n");
         }
     };
-    Fault::internal().response(dialect, &record.id).map(full)
+    record.refuse(Fault::internal(), dialect)
 }
 
 fn nowhere() -> Response<Body> {

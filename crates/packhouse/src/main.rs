@@ -21,6 +21,7 @@ mod jobs;
 mod logging;
 mod machine;
 mod metrics;
+mod operations;
 mod peer;
 mod record;
 mod request_id;
@@ -29,6 +30,8 @@ mod setup;
 mod show;
 mod tls;
 mod upstreams;
+mod why;
+mod written;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -56,8 +59,10 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Env(arguments) => env::run(&arguments),
         Command::Healthcheck(arguments) => healthcheck::run(&arguments),
         Command::Machine(command) => machine::run(&command),
+        Command::Operations => operations::run(),
         Command::Serve(flags) => serve::run(flags),
         Command::Upstreams(Upstreams::Detect(arguments)) => upstreams::run(&arguments),
+        Command::Why(arguments) => why::run(&arguments),
     }
 }
 

@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
+use audit::Counts;
+
 /// What answered a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Face {
@@ -91,14 +93,16 @@ impl Metrics {
     }
 
     /// The page, in Prometheus's text form.
-    pub(crate) fn page(&self) -> String {
+    ///
+    /// `audit`: what the ledger has done.
+    pub(crate) fn page(&self, audit: Counts) -> String {
         let mut page = String::with_capacity(16 * 1024);
         // Writing to a string cannot fail.
-        _ = self.write(&mut page);
+        _ = self.write(&mut page, audit);
         page
     }
 
-    fn write(&self, page: &mut String) -> std::fmt::Result {
+    fn write(&self, page: &mut String, audit: Counts) -> std::fmt::Result {
         writeln!(
             page,
             "# HELP packhouse_requests_total Requests answered.\n# TYPE packhouse_requests_total counter"
@@ -151,7 +155,26 @@ impl Metrics {
                 "packhouse_sent_bytes_total{{face=\"{face}\"}} {bytes}"
             )?;
         }
+        let counted = |count| i64::try_from(count).unwrap_or(i64::MAX);
         for (name, kind, about, value) in [
+            (
+                "packhouse_audit_records_total",
+                "counter",
+                "Requests recorded in the audit log.",
+                counted(audit.recorded),
+            ),
+            (
+                "packhouse_audit_lost_total",
+                "counter",
+                "Requests that the audit log could only count.",
+                counted(audit.lost),
+            ),
+            (
+                "packhouse_audit_failures_total",
+                "counter",
+                "Times when the audit log could not be written.",
+                counted(audit.failures),
+            ),
             (
                 "packhouse_connections",
                 "gauge",
@@ -191,7 +214,12 @@ mod tests {
         metrics.answered(Face::Packages(1), 200, Duration::from_secs(100), 5);
         metrics.answered(Face::CodeArtifact, 404, Duration::ZERO, 1);
         metrics.answered(Face::Packages(7), 999, Duration::ZERO, 0);
-        let page = metrics.page();
+        let counts = Counts {
+            recorded: 7,
+            lost: 0,
+            failures: 0,
+        };
+        let page = metrics.page(counts);
         for line in [
             "packhouse_requests_total{face=\"npm\",status=\"2xx\"} 2",
             "packhouse_requests_total{face=\"codeartifact\",status=\"4xx\"} 1",
@@ -202,6 +230,7 @@ mod tests {
             "packhouse_request_duration_seconds_sum{face=\"npm\"} 100.003",
             "packhouse_sent_bytes_total{face=\"npm\"} 15",
             "packhouse_connections 0",
+            "packhouse_audit_records_total 7",
         ] {
             assert!(page.lines().any(|found| found == line), "no {line}");
         }

@@ -1,12 +1,19 @@
-//! One request, as it stands in the log and in the counters.
+//! One request, as it stands in the log, in the counters and, as a draft, in the audit log.
 
+use std::sync::Arc;
 use std::time::Instant;
 
-use aws::Dialect;
-use http::{Method, StatusCode};
+use audit::{Arrival, Draft, Refused};
+use aws::{AccountId, Dialect, Fault};
+use formats::{Body, full};
+use http::header::{HOST, HeaderName, USER_AGENT};
+use http::request::Parts;
+use http::{HeaderMap, Method, Response, StatusCode};
+use iam::Caller;
 
 use crate::house::SharedHouse;
 use crate::metrics::Face;
+use crate::peer::Peer;
 use crate::request_id;
 
 /// What is known of a request; the doors fill it in, and the end of the answer writes it down.
@@ -23,36 +30,96 @@ pub(crate) struct Record {
     pub(crate) face: Face,
     /// How an error is to be written, once that is known.
     pub(crate) dialect: Option<Dialect>,
-    /// The caller's ARN.
-    pub(crate) caller: Option<String>,
+    caller: Option<String>,
     /// `DescribeDomain`, `maven`.
     pub(crate) operation: Option<String>,
     /// `domain/repository`.
     pub(crate) repository: Option<String>,
+    /// What the audit log is told of it.
+    pub(crate) draft: Arc<Draft>,
+    is_noted: bool,
 }
 
 impl Record {
-    pub(crate) fn new(house: &SharedHouse, method: &Method, path: &str) -> Self {
+    pub(crate) fn new(house: &SharedHouse, peer: &Peer, parts: &Parts) -> Self {
         house
             .metrics
             .running
             .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let id = request_id::next(house.clock.now());
+        let draft = Draft::new(Arrival {
+            request_id: id.clone(),
+            at: house.clock.now(),
+            method: parts.method.to_string(),
+            path: parts.uri.path().to_owned(),
+            source_ip: peer.source.ip,
+            secure: peer.source.secure_transport,
+            host: text(&parts.headers, &HOST),
+            user_agent: text(&parts.headers, &USER_AGENT),
+        });
         Self {
             house: house.clone(),
-            id: request_id::next(house.clock.now()),
+            id,
             started: Instant::now(),
-            method: method.clone(),
-            path: path.to_owned(),
+            method: parts.method.clone(),
+            path: parts.uri.path().to_owned(),
             face: Face::Other,
             dialect: None,
             caller: None,
             operation: None,
             repository: None,
+            draft,
+            is_noted: false,
+        }
+    }
+
+    /// Somebody has proved who they are.
+    pub(crate) fn called_by(&mut self, caller: &Caller) {
+        self.caller = Some(caller.arn().to_owned());
+        self.draft.called_by(caller);
+    }
+
+    /// A machine has proved which one it is: the service that gives out roles acts for it.
+    pub(crate) fn called_by_machine(
+        &mut self,
+        machine: impl Into<String>,
+        account: Option<AccountId>,
+    ) {
+        self.caller = Some(machine.into());
+        self.draft.called_by_service("ec2.amazonaws.com", account);
+    }
+
+    /// The answer that says no: as its client reads it, and written down with the decision that it rests on.
+    pub(crate) fn refuse(&self, mut fault: Fault, dialect: Dialect) -> Response<Body> {
+        if fault.decision.is_none() && fault.status == StatusCode::FORBIDDEN {
+            fault.decision = self.draft.last_refusal();
+        }
+        self.draft.refused(Refused {
+            code: fault.code.to_string(),
+            message: fault.message.clone(),
+            decision: fault.decision.clone(),
+        });
+        fault.response(dialect, &self.id).map(full)
+    }
+
+    /// The head of the answer is known. What is not a download is recorded here, before its client can read it, so that
+    /// whoever asks right afterwards finds it.
+    pub(crate) fn answered(&mut self, status: StatusCode) {
+        if !matches!(self.face, Face::Packages(_)) || !status.is_success() {
+            self.note(status, None);
+        }
+    }
+
+    fn note(&mut self, status: StatusCode, bytes: Option<u64>) {
+        if !std::mem::replace(&mut self.is_noted, true) {
+            self.draft.ended(status.as_u16(), bytes);
+            self.house.ledger.note(&self.draft);
         }
     }
 
     /// Writes the request down. `is_whole`: whether the answer was sent to its end.
-    pub(crate) fn end(&self, status: StatusCode, bytes: u64, is_whole: bool) {
+    pub(crate) fn end(&mut self, status: StatusCode, bytes: u64, is_whole: bool) {
+        self.note(status, Some(bytes));
         let took = self.started.elapsed();
         self.house
             .metrics
@@ -87,4 +154,9 @@ impl Record {
             _ => line!(info, "answered"),
         }
     }
+}
+
+fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
+    let value = headers.get(name)?.to_str().ok()?;
+    Some(value.to_owned())
 }

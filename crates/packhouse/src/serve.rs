@@ -66,7 +66,10 @@ async fn serve(config: Config) -> anyhow::Result<()> {
         .with_context(|| format!("cannot write into `{}`", config.data.display()))?;
 
     let (phase, watched) = watch::channel(Phase::Running);
-    let jobs = tokio::spawn(jobs::run(Arc::clone(&house), watched.clone()));
+    let dispatcher = setup::dispatcher(&config, &house)?;
+    let keep_events = config.webhooks.keep_events;
+    let jobs = jobs::run(Arc::clone(&house), dispatcher, keep_events, watched.clone());
+    let jobs = tokio::spawn(jobs);
     let port = Port {
         house: Arc::clone(&house),
         tls,
@@ -125,6 +128,7 @@ async fn wait(house: &House, port: JoinHandle<()>, jobs: JoinHandle<()>) {
     {
         tracing::warn!("fetches from registries were cut off");
     }
+    house.ledger.close().await;
 }
 
 /// A port that can be had again at once after the process that had it is gone.

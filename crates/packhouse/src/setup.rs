@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use anyhow::Context as _;
+use audit::{Dispatcher, Ledger, Webhooks};
 use aws::page::Sealer;
 use aws::sigv4::Credentials;
 use aws::{Clock, Secret};
-use catalog::{Catalog, Format, Formats, Parts, RemoteSettings};
+use catalog::{Catalog, Courier, Format, Formats, Parts, RemoteSettings};
 use formats::Protocol;
 use iam::{Iam, MasterKey, MasterKeyError, NewAccount, Settings};
 use store::{BlobStore, Database};
@@ -134,6 +135,9 @@ pub(crate) async fn house(config: &Config, ground: Ground) -> anyhow::Result<Arc
     let catalog = Catalog::start(parts)
         .await
         .context("cannot open the catalog")?;
+    let ledger = Ledger::open(database.clone(), clock.clone(), config.ledger())
+        .await
+        .context("cannot open the audit log")?;
     let protocols: Vec<_> = formats::ALL
         .iter()
         .map(|protocol| (protocol.name(), *protocol))
@@ -143,6 +147,8 @@ pub(crate) async fn house(config: &Config, ground: Ground) -> anyhow::Result<Arc
         metrics: Metrics::new(protocols.iter().map(|(name, _)| name.as_str())),
         protocols,
         attempts: Attempts::new(),
+        ledger,
+        webhooks: Webhooks::new(database.clone(), iam.clone()),
         database,
         iam,
         catalog,
@@ -153,6 +159,19 @@ pub(crate) async fn house(config: &Config, ground: Ground) -> anyhow::Result<Arc
         proxies: Proxies::new(config.trusted_proxies.clone()),
         is_ending: AtomicBool::new(false),
     }))
+}
+
+/// Whoever tells others of events.
+pub(crate) fn dispatcher(config: &Config, house: &House) -> anyhow::Result<Dispatcher> {
+    let courier = Courier::new(config.webhooks.private_addresses)
+        .context("the certificates of this machine cannot be read")?;
+    Ok(Dispatcher::new(
+        house.database.clone(),
+        house.iam.clone(),
+        house.catalog.clone(),
+        courier,
+        config.webhooks.retry_for,
+    ))
 }
 
 /// The formats' list, as the catalog takes it: once for the life of the process.

@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use crate::postgres::{self, Postgres};
 use crate::sqlite::{self, Sqlite};
 use crate::touch::Listeners;
-use crate::{Error, Row, Touched, Value, lease};
+use crate::{Companion, Error, Row, Touched, Value, lease};
 
 /// Which database, as it is written in the configuration.
 ///
@@ -150,6 +150,8 @@ impl Database {
     /// it were alone. It is run again when another writer was in the way, so it must not move out what it captured nor count anything.
     /// When it fails, nothing is kept; a failed statement cannot be carried on from ([`Error::Aborted`]).
     ///
+    /// The task's [`Companion`], if it has one, runs last in it.
+    ///
     /// When the returned future is dropped the transaction may still be committed, as a whole. Errors: the closure's own;
     /// [`Error::Conflict`] when others were in the way too often; [`Error::Unavailable`].
     pub async fn write<T, E>(
@@ -160,7 +162,16 @@ impl Database {
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
-        self.write_at(Isolation::Serializable, work).await
+        let Some(companion) = Companion::current() else {
+            return self.write_at(Isolation::Serializable, work).await;
+        };
+        let mut work = work;
+        let accompanied = move |tx: &mut Tx<'_>| {
+            let result = work(tx)?;
+            companion.end(tx)?;
+            Ok(result)
+        };
+        self.write_at(Isolation::Serializable, accompanied).await
     }
 
     pub(crate) async fn write_at<T, E>(

@@ -18,6 +18,7 @@
     reason = "SQLite and PostgreSQL are names, not code"
 )]
 
+mod accompany;
 mod blobs;
 mod database;
 mod digest;
@@ -29,6 +30,7 @@ mod sqlite;
 mod touch;
 mod value;
 
+pub use accompany::Companion;
 pub use blobs::{
     BlobError, BlobSettings, BlobStore, BlobsAddress, ByteStream, Follow, Incoming,
     InvalidBlobsAddress, InvalidLocation, Listed, Location, Sealed, Stored,

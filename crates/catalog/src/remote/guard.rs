@@ -74,6 +74,20 @@ pub(super) fn check(
     }
 }
 
+/// Whether an address may be connected to that stands in numbers; names are left to the [`Resolver`].
+pub(super) fn may_reach(place: Place, url: &Url) -> Result<(), Refused> {
+    let address: IpAddr = match url.host().ok_or(Refused::Host)? {
+        Host::Ipv4(address) => address.into(),
+        Host::Ipv6(address) => address.into(),
+        Host::Domain(_) => return Ok(()),
+    };
+    if is_allowed(place, address) {
+        Ok(())
+    } else {
+        Err(Refused::NotPublic)
+    }
+}
+
 /// The hosts of the proxies that the environment names, which the HTTP client uses on its own.
 pub(super) fn proxies() -> HashSet<String> {
     ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"]

@@ -4,7 +4,8 @@
 //! - `guard.rs` says which addresses may be connected to;
 //! - `breaker.rs` leaves a registry alone that fails;
 //! - `body.rs` reads what comes, within bounds;
-//! - `documents.rs` keeps copies of documents, one for the whole installation.
+//! - `documents.rs` keeps copies of documents, one for the whole installation;
+//! - `courier.rs` sends documents to whom a user names.
 //!
 //! "It is not there" (404, 410) and "it cannot be asked" never look alike: `None` and [`RemoteError`]. A client that is
 //! told "not there" during an outage may look elsewhere, or believe it for good.
@@ -12,6 +13,7 @@
 mod body;
 mod breaker;
 mod client;
+mod courier;
 mod documents;
 mod guard;
 #[cfg(test)]
@@ -35,6 +37,8 @@ use self::client::{Answer, Client, Registry, Request};
 use self::documents::{Documents, read_small};
 use crate::names::{ConnectionName, Version};
 use crate::publish::Promise;
+
+pub use self::courier::{Courier, NotSent};
 
 /// A public registry, reached through a connection. Cheap to clone.
 #[derive(Clone)]

@@ -20,6 +20,7 @@ use crate::registry::Registry;
 use crate::toy::{CONNECTION, FORMATS, asset, version};
 
 pub(crate) struct World {
+    pub(crate) database: Database,
     pub(crate) catalog: Catalog,
     pub(crate) clock: Clock,
     pub(crate) admin: Caller,
@@ -132,7 +133,7 @@ impl World {
             ..RemoteSettings::default()
         };
         let parts = Parts {
-            database,
+            database: database.clone(),
             blobs,
             iam: iam.clone(),
             formats: Formats::new(&FORMATS),
@@ -148,6 +149,7 @@ impl World {
         let admin = caller(&iam, &keys.admin).await;
         let nobody = caller(&iam, &nobody).await;
         Self {
+            database,
             catalog,
             clock,
             admin,

@@ -65,15 +65,16 @@ impl From<Malformed> for Fault {
 pub(super) fn refused(error: AuthorizeError, arn: &str, shown: Option<&str>) -> Fault {
     match error {
         AuthorizeError::Denied(denial) => {
-            let Denial { message, .. } = *denial;
-            Fault::access_denied(match shown {
+            let Denial { id, message, .. } = *denial;
+            let fault = Fault::access_denied(match shown {
                 Some(shown) => message.replacen(
                     &format!("on resource: {arn}"),
                     &format!("on resource: {shown}"),
                     1,
                 ),
                 None => message,
-            })
+            });
+            fault.decided(id)
         }
         AuthorizeError::Unavailable(error) => error.into(),
     }

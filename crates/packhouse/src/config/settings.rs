@@ -40,7 +40,7 @@ impl Setting {
 
     /// Where it stands in the file: `blobs.endpoint` is the key `endpoint` of the table `[blobs]`.
     pub(crate) fn key(&self) -> String {
-        for table in ["blobs", "limit", "auth"] {
+        for table in ["blobs", "limit", "auth", "audit", "webhook"] {
             if self.name == table {
                 return format!("{table}.location");
             }
@@ -138,6 +138,28 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "What is logged: `error`, `warn`, `info`, `debug`, `trace`, or a filter like `info,catalog=debug`."),
     setting("drain-seconds", "SECONDS", "30", Text,
         "After a request to stop: how long a running transfer may go without a byte before it is cut off."),
+    setting("audit-directory", "DIR", "", Text,
+        "Where the files of the audit log are written. Without it `audit` in the data directory."),
+    setting("audit-file-bytes", "BYTES", "104857600", Text,
+        "A file of the audit log that has grown so large is put away, and a new one begun."),
+    setting("audit-file-hours", "HOURS", "24", Text,
+        "The same for a file that has been written to for so long."),
+    setting("audit-days", "DAYS", "90", Text,
+        "How long records of requests are kept, in files and in the database."),
+    setting("audit-records", "COUNT", "1000000", Text,
+        "How many records of requests are kept in the database, at most; the oldest go first."),
+    setting("audit-read-window-seconds", "SECONDS", "60", Text,
+        "Downloads that are alike within so many seconds become one record with a count, in the log and in the database. 0 records each of them."),
+    setting("audit-decision-days", "DAYS", "30", Text,
+        "How long a refusal can be explained (`packhouse why`)."),
+    setting("audit-decisions", "COUNT", "100000", Text,
+        "How many refusals can be explained, at most; the oldest go first."),
+    setting("webhook-private-addresses", "", "false", Switch,
+        "Lets webhooks lead to addresses that are not public: receivers in your own networks and on this machine."),
+    setting("webhook-retry-hours", "HOURS", "72", Text,
+        "How long an event that a webhook does not take is tried again before it is given up."),
+    setting("webhook-event-days", "DAYS", "30", Text,
+        "How long events are kept, to be sent again when that is asked for."),
     setting("limit-connections", "COUNT", "8192", Text,
         "Connections served at once; more wait to be accepted."),
     setting("limit-asset-size-bytes", "BYTES", "5368709120", Text,

@@ -3,11 +3,12 @@
 
 use std::borrow::Cow;
 
-use aws::{Dialect, Fault, Reason, SecretString};
+use audit::Service;
+use aws::{AccountId, Dialect, Fault, Reason, SecretString};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
-use formats::{Body, full};
+use formats::Body;
 use http::request::Parts;
 use http::{Method, Response, StatusCode};
 use iam::{BoundRole, Enrollment, MachineAnswer, NotMachine};
@@ -58,7 +59,7 @@ pub(crate) async fn answer(
         }
         answered
     };
-    answered.unwrap_or_else(|fault| fault.response(Dialect::RestJson, &record.id).map(full))
+    answered.unwrap_or_else(|fault| record.refuse(fault, Dialect::RestJson))
 }
 
 async fn operation(
@@ -81,6 +82,13 @@ async fn operation(
         }
     };
     record.operation = Some(name.to_owned());
+    // Until it has proved which machine it is, it is a stranger.
+    record
+        .draft
+        .refused_to_stranger(Service::Packhouse, None, "NotProved");
+    record
+        .draft
+        .asks(Service::Packhouse, name, name == "GetMachineRole");
     let body = whole(body).await?;
     if parts.uri.path() == ENROLL {
         enroll(house, peer, record, read(&body)?).await
@@ -144,7 +152,11 @@ async fn enroll(
         ));
     };
     tracing::info!(machine = %enrolled.machine, account = %enrolled.account, "a machine was enrolled");
-    record.caller = Some(enrolled.machine.to_string());
+    record.called_by_machine(enrolled.machine.to_string(), Some(enrolled.account));
+    record.draft.with(machine(
+        enrolled.machine.as_str(),
+        Some(enrolled.account.as_str()),
+    ));
     json(&Enrolled {
         machine_id: enrolled.machine.to_string(),
         account_id: enrolled.account,
@@ -171,7 +183,18 @@ async fn tell(
         .await
         .map_err(|error| refused(&error))?;
     // Only now is it known to be true.
-    record.caller = signed.statement.lines().nth(3).map(str::to_owned);
+    let id = signed.statement.lines().nth(3).unwrap_or_default();
+    record.called_by_machine(id, account_of(&answer));
+    record.draft.with(machine(id, None));
+    if let MachineAnswer::Session(role, temporary) = &answer {
+        record.draft.answered_with(serde_json::json!({
+            "roleName": role.role_name,
+            "credentials": {
+                "accessKeyId": temporary.credentials.access_key_id.as_str(),
+                "expiration": temporary.expires.iso8601(),
+            },
+        }));
+    }
     json(&match answer {
         MachineAnswer::NoRole => Told::default(),
         MachineAnswer::Bound(role) => Told {
@@ -209,6 +232,27 @@ async fn tell(
             }
         }
     })
+}
+
+/// The account that the machine's role is in; the machine's own.
+fn account_of(answer: &MachineAnswer) -> Option<AccountId> {
+    let (MachineAnswer::Bound(role)
+    | MachineAnswer::Untrusted(role)
+    | MachineAnswer::Session(role, _)) = answer
+    else {
+        return None;
+    };
+    role.profile_arn.split(':').nth(4)?.parse().ok()
+}
+
+/// What of it is written down.
+fn machine(id: &str, account: Option<&str>) -> serde_json::Map<String, serde_json::Value> {
+    let mut parameters = serde_json::Map::new();
+    parameters.insert("machineId".to_owned(), id.into());
+    if let Some(account) = account {
+        parameters.insert("accountId".to_owned(), account.into());
+    }
+    parameters
 }
 
 fn shown(role: BoundRole) -> Role {

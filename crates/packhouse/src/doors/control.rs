@@ -7,6 +7,7 @@
 
 use std::io;
 
+use audit::Service;
 use aws::query::Form;
 use aws::sigv4::{Claim, Rules, body_hash};
 use aws::{Dialect, Fault, QueryService, Reason};
@@ -25,6 +26,7 @@ use crate::house::House;
 use crate::metrics::Face;
 use crate::peer::Peer;
 use crate::record::Record;
+use crate::written;
 
 /// The largest honest body is a policy document of 131,072 characters, percent-encoded up to three times that.
 const LIMIT_BYTES: usize = 1 << 20;
@@ -43,7 +45,7 @@ pub(crate) async fn rest(
     record.face = Face::CodeArtifact;
     record.dialect = Some(Dialect::RestJson);
     let answered = rest_answer(house, peer, record, parts, body).await;
-    answered.unwrap_or_else(|fault| fault.response(Dialect::RestJson, &record.id).map(full))
+    answered.unwrap_or_else(|fault| record.refuse(fault, Dialect::RestJson))
 }
 
 async fn rest_answer(
@@ -66,7 +68,7 @@ async fn rest_answer(
         retry_as_unsigned_payload: takes_asset,
         ..rules(house, peer, "codeartifact", true)
     };
-    let claim = read(house, &parts, &rules, Dialect::RestJson)?;
+    let claim = read(house, record, &parts, &rules, Dialect::RestJson)?;
     let source = peer.source.clone();
     let (signed, body) = if takes_asset {
         let signed = house.iam.by_signature_before_body(&claim, source).await;
@@ -83,13 +85,23 @@ async fn rest_answer(
             .await;
         (signed, codeartifact::Body::Whole(body))
     };
-    let caller = caller(signed, Dialect::RestJson)?;
-    record.caller = Some(caller.arn().to_owned());
+    let caller = caller(record, &claim, signed, Dialect::RestJson)?;
+    record.called_by(&caller);
     let Some(operation) = found else {
         return Err(codeartifact::unknown(&parts.method, path));
     };
     record.operation = Some(operation.name.to_owned());
     record.repository = place(claim.query());
+    let reads = written::is_read_only(Service::CodeArtifact, operation.name);
+    let document = match &body {
+        codeartifact::Body::Whole(document) => document.clone(),
+        codeartifact::Body::Stream(_) => Bytes::new(),
+    };
+    record
+        .draft
+        .asks(Service::CodeArtifact, operation.name, reads);
+    let parameters = written::rest(operation.name, claim.query(), &document);
+    record.draft.with(parameters);
 
     let Some(base) = house.base_url(peer, &parts.headers) else {
         return Err(Fault::validation(
@@ -110,7 +122,12 @@ async fn rest_answer(
         body,
     };
     match codeartifact::call(&context, operation, input).await {
-        Answer::Json(body) => Ok(json(body)),
+        Answer::Json(body) => {
+            if let Some(answer) = written::rest_answer(operation.name, &body) {
+                record.draft.answered_with(answer);
+            }
+            Ok(json(body))
+        }
         Answer::Fault(fault) => Err(fault),
         Answer::Asset { asset, headers } => {
             let headers = headers
@@ -180,7 +197,7 @@ pub(crate) async fn query(
     let answered = query_answer(house, peer, record, &mut dialect, &parts, body).await;
     match answered {
         Ok(response) => response.map(full),
-        Err(fault) => fault.response(dialect, &record.id).map(full),
+        Err(fault) => record.refuse(fault, dialect),
     }
 }
 
@@ -195,38 +212,44 @@ async fn query_answer(
     let body = whole(body, *dialect).await?;
     let pairs = aws::percent::decode_pairs(parts.uri.query().unwrap_or_default(), false);
     let form = Form::of_request(&pairs.unwrap_or_default(), &body)?;
-    let service = match form.version() {
+    let (service, spoken_to) = match form.version() {
         Some(EC2_VERSION) => {
             *dialect = Dialect::Ec2;
-            "ec2"
+            ("ec2", Service::Ec2)
         }
         version => {
             let service = iam::api::service(version).unwrap_or(QueryService::Iam);
             *dialect = Dialect::Query(service);
             match service {
-                QueryService::Iam => "iam",
-                QueryService::Sts => "sts",
+                QueryService::Iam => ("iam", Service::Iam),
+                QueryService::Sts => ("sts", Service::Sts),
             }
         }
     };
     record.dialect = Some(*dialect);
     // SDKs sign these for the client's own region when they are pointed at an address.
-    let claim = read(house, parts, &rules(house, peer, service, false), *dialect)?;
+    let rules = rules(house, peer, service, false);
+    let claim = read(house, record, parts, &rules, *dialect)?;
     let signed = house
         .iam
         .by_signature(&claim, &body_hash(&body), peer.source.clone())
         .await;
-    let caller = caller(signed, *dialect)?;
-    record.caller = Some(caller.arn().to_owned());
-    record.operation = form
-        .action()
-        .ok()
-        .filter(|name| is_word(name))
-        .map(str::to_owned);
-    match dialect {
-        Dialect::Ec2 => house.iam.call_ec2(&caller, &form, &record.id).await,
-        Dialect::Query(_) | Dialect::RestJson => house.iam.call(&caller, &form, &record.id).await,
+    let caller = caller(record, &claim, signed, *dialect)?;
+    record.called_by(&caller);
+    let name = form.action().ok().filter(|name| is_word(name));
+    record.operation = name.map(str::to_owned);
+    let name = name.unwrap_or_default();
+    let reads = written::is_read_only(spoken_to, name);
+    record.draft.asks(spoken_to, name, reads);
+    record.draft.with(written::form(name, &form));
+    let answer = match dialect {
+        Dialect::Ec2 => house.iam.call_ec2(&caller, &form, &record.id).await?,
+        Dialect::Query(_) | Dialect::RestJson => house.iam.call(&caller, &form, &record.id).await?,
+    };
+    if !reads && let Some(answer) = written::form_answer(answer.body()) {
+        record.draft.answered_with(answer);
     }
+    Ok(answer)
 }
 
 /// What could be the name of an operation; anything else is not written down.
@@ -244,23 +267,34 @@ pub(crate) fn rules(house: &House, peer: &Peer, service: &'static str, own_regio
 
 pub(crate) fn read(
     house: &House,
+    record: &Record,
     parts: &Parts,
     rules: &Rules,
     dialect: Dialect,
 ) -> Result<Claim, Fault> {
     Claim::read(parts, rules, house.clock.now()).map_err(|refused| {
         tracing::debug!(why = refused.reason(), "signature refused");
+        record
+            .draft
+            .refused_to_stranger(spoken_to(dialect, record.face), None, refused.reason());
         refused.fault(dialect)
     })
 }
 
 pub(crate) fn caller(
+    record: &Record,
+    claim: &Claim,
     signed: Result<Caller, NotSignedBy>,
     dialect: Dialect,
 ) -> Result<Caller, Fault> {
     signed.map_err(|refused| match refused {
         NotSignedBy::Refused(refused) => {
             tracing::debug!(why = refused.reason(), "signature refused");
+            record.draft.refused_to_stranger(
+                spoken_to(dialect, record.face),
+                Some(claim.access_key_id().as_str()),
+                refused.reason(),
+            );
             refused.fault(dialect)
         }
         NotSignedBy::Unavailable(error) => {
@@ -275,6 +309,17 @@ pub(crate) fn caller(
             }
         }
     })
+}
+
+/// The service that a dialect and a door stand for.
+fn spoken_to(dialect: Dialect, face: Face) -> Service {
+    match (dialect, face) {
+        (Dialect::Query(QueryService::Iam), _) => Service::Iam,
+        (Dialect::Query(QueryService::Sts), _) => Service::Sts,
+        (Dialect::Ec2, _) => Service::Ec2,
+        (Dialect::RestJson, Face::Own) => Service::Packhouse,
+        (Dialect::RestJson, _) => Service::CodeArtifact,
+    }
 }
 
 pub(crate) async fn whole(body: Arriving, dialect: Dialect) -> Result<Bytes, Fault> {

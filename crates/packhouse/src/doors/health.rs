@@ -28,7 +28,7 @@ pub(crate) async fn answer(house: &House, parts: &Parts) -> Response<Body> {
         ("/healthz", _) => text(StatusCode::OK, "ok\n"),
         ("/readyz", _) => ready(house).await,
         ("/metrics", _) => {
-            let mut page = Response::new(full(house.metrics.page()));
+            let mut page = Response::new(full(house.metrics.page(house.ledger.counts())));
             let form = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
             page.headers_mut().insert(CONTENT_TYPE, form);
             page

@@ -1,14 +1,25 @@
 //! `/packhouse/v1/…`: operations of our own, signed like all others, for service `packhouse`.
+//!
+//! They stand in one table; a line gives the route, the action that is asked for, and what of it is written down.
 
+mod accounts;
+mod audit;
+mod machines;
+mod webhooks;
+
+use std::pin::Pin;
+
+use ::audit::Service;
 use aws::sigv4::body_hash;
-use aws::{AccountId, Dialect, Fault, Reason};
-use formats::{Body, full};
+use aws::{Dialect, Fault, Reason};
+use bytes::Bytes;
+use formats::Body;
 use http::request::Parts;
 use http::{Method, Response, StatusCode};
-use iam::api::CreateMachine;
-use iam::{Caller, NewAccount};
+use iam::{Ask, AuthorizeError, Caller};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
 
 use crate::body::Arriving;
 use crate::doors::control;
@@ -16,35 +27,99 @@ use crate::house::House;
 use crate::metrics::Face;
 use crate::peer::Peer;
 use crate::record::Record;
+use crate::written;
+
+pub(crate) use accounts::{Made, MadeKey, MakeAccount};
+pub(crate) use audit::Decisions;
 
 /// Makes an account.
 pub(crate) const ACCOUNTS: &str = "/packhouse/v1/accounts";
-
 /// The machines of the caller's account; one is `MACHINES/i-…`.
 pub(crate) const MACHINES: &str = "/packhouse/v1/machines";
+/// Refusals of the caller's account; one is `DECISIONS/ID`.
+pub(crate) const DECISIONS: &str = "/packhouse/v1/decisions";
 
-/// What [`ACCOUNTS`] is asked: `{"accountId": "222233334444"}`.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct MakeAccount {
-    pub(crate) account_id: AccountId,
+/// One operation.
+pub(crate) struct Operation {
+    /// Its name; it asks for the action `packhouse:NAME`, except for those that only root may call.
+    pub(crate) name: &'static str,
+    pub(crate) method: Method,
+    /// `{id}` stands for one segment.
+    pub(crate) path: &'static str,
+    /// What is asked for, in words where it is no action.
+    pub(crate) action: &'static str,
+    /// Members of query and body that may be written down, and those of the answer.
+    parameters: &'static [&'static str],
+    answer: &'static [&'static str],
+    run: Run,
 }
 
-/// What [`ACCOUNTS`] answers: keys that are shown this once.
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Made {
-    pub(crate) account_id: AccountId,
-    pub(crate) root: MadeKey,
-    pub(crate) admin: MadeKey,
+/// The JSON of an answer.
+type Answered = Result<Bytes, Fault>;
+type Running<'a> = Pin<Box<dyn Future<Output = Answered> + Send + 'a>>;
+type Run = for<'a> fn(Call<'a>) -> Running<'a>;
+
+/// One call of an operation.
+#[derive(Clone, Copy)]
+struct Call<'a> {
+    operation: &'static Operation,
+    house: &'a House,
+    caller: &'a Caller,
+    query: &'a [(String, String)],
+    /// What stands for `{id}`; empty where nothing does.
+    id: &'a str,
+    body: &'a [u8],
 }
 
-/// An access key with its secret, on its way out.
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct MadeKey {
-    pub(crate) access_key_id: String,
-    pub(crate) secret_access_key: String,
+macro_rules! operations {
+    ($($name:ident $method:ident $path:literal $action:literal [$($parameter:literal)*] [$($answer:literal)*] => $run:path;)*) => {
+        /// All of them.
+        pub(crate) static OPERATIONS: &[Operation] = &[$(Operation {
+            name: stringify!($name),
+            method: Method::$method,
+            path: concat!("/packhouse/v1/", $path),
+            action: $action,
+            parameters: &[$($parameter),*],
+            answer: &[$($answer),*],
+            run: |call| Box::pin($run(call)),
+        },)*];
+    };
+}
+
+#[rustfmt::skip]
+operations! {
+    MakeAccount          POST   "accounts"               "root of the first account"      ["accountId"] ["accountId"] => accounts::make;
+    CreateMachine        POST   "machines"               "packhouse:CreateMachine"        ["name" "instanceProfile"] ["machine"] => machines::create;
+    ListMachines         GET    "machines"               "packhouse:ListMachines"         [] [] => machines::list;
+    CreateEnrollmentCode POST   "machines/{id}/code"     "packhouse:CreateEnrollmentCode" [] ["machine"] => machines::create_code;
+    DisableMachine       POST   "machines/{id}/disable"  "packhouse:DisableMachine"       [] [] => machines::disable;
+    LookupEvents         GET    "audit/events"           "packhouse:LookupEvents"         ["startTime" "endTime" "principal" "eventName" "resource" "errors" "maxResults"] [] => audit::lookup;
+    ListDecisions        GET    "decisions"              "packhouse:ListDecisions"        ["maxResults"] [] => audit::list;
+    GetDecision          GET    "decisions/{id}"         "packhouse:GetDecision"          [] [] => audit::explain;
+    CreateWebhook        POST   "webhooks"               "packhouse:CreateWebhook"        ["url" "description" "filter"] ["webhook"] => webhooks::create;
+    ListWebhooks         GET    "webhooks"               "packhouse:ListWebhooks"         [] [] => webhooks::list;
+    GetWebhook           GET    "webhooks/{id}"          "packhouse:GetWebhook"           [] [] => webhooks::get;
+    UpdateWebhook        PUT    "webhooks/{id}"          "packhouse:UpdateWebhook"        ["url" "description" "filter" "enabled"] ["webhook"] => webhooks::update;
+    DeleteWebhook        DELETE "webhooks/{id}"          "packhouse:DeleteWebhook"        [] [] => webhooks::delete;
+    RotateWebhookSecret  POST   "webhooks/{id}/secret"   "packhouse:RotateWebhookSecret"  [] [] => webhooks::rotate;
+    ReplayEvents         POST   "webhooks/{id}/replay"   "packhouse:ReplayEvents"         ["startTime" "endTime"] ["events"] => webhooks::replay;
+}
+
+/// The operation with this method and path, and what stands for `{id}`.
+fn find<'a>(method: &Method, path: &'a str) -> Option<(&'static Operation, &'a str)> {
+    OPERATIONS.iter().find_map(|operation| {
+        let id = fits(operation.path, path)?;
+        (operation.method == *method).then_some((operation, id))
+    })
+}
+
+/// What stands for `{id}`, if the path is one of these; empty where nothing does.
+fn fits<'a>(pattern: &str, path: &'a str) -> Option<&'a str> {
+    let Some((start, end)) = pattern.split_once("{id}") else {
+        return (pattern == path).then_some("");
+    };
+    let id = path.strip_prefix(start)?.strip_suffix(end)?;
+    (!id.is_empty() && !id.contains('/')).then_some(id)
 }
 
 pub(crate) async fn answer(
@@ -57,7 +132,7 @@ pub(crate) async fn answer(
     record.face = Face::Own;
     record.dialect = Some(Dialect::RestJson);
     let answered = operation(house, peer, record, &parts, body).await;
-    answered.unwrap_or_else(|fault| fault.response(Dialect::RestJson, &record.id).map(full))
+    answered.unwrap_or_else(|fault| record.refuse(fault, Dialect::RestJson))
 }
 
 async fn operation(
@@ -69,139 +144,144 @@ async fn operation(
 ) -> Result<Response<Body>, Fault> {
     let dialect = Dialect::RestJson;
     let body = control::whole(body, dialect).await?;
-    let claim = control::read(
-        house,
-        parts,
-        &control::rules(house, peer, "packhouse", true),
-        dialect,
-    )?;
+    let rules = control::rules(house, peer, "packhouse", true);
+    let claim = control::read(house, record, parts, &rules, dialect)?;
     let signed = house
         .iam
         .by_signature(&claim, &body_hash(&body), peer.source.clone())
         .await;
-    let caller = control::caller(signed, dialect)?;
-    record.caller = Some(caller.arn().to_owned());
-    let route = Route::of(&parts.method, parts.uri.path());
-    record.operation = Some(route.name().to_owned());
-    match route {
-        Route::MakeAccount => {
-            let asked = read(&body, r#"{"accountId": "…"}"#)?;
-            make_account(house, &caller, &asked).await
-        }
-        Route::CreateMachine => {
-            let asked: CreateMachine = read(&body, r#"{"name": "…", "instanceProfile": "…"}"#)?;
-            answered(&house.iam.create_machine_for(&caller, &asked).await?)
-        }
-        Route::ListMachines => {
-            let pairs = claim.query().iter();
-            let token = pairs
-                .filter(|(name, _)| name == "nextToken")
-                .map(|(_, value)| value.as_str())
-                .next();
-            answered(&house.iam.list_machines_for(&caller, token).await?)
-        }
-        Route::CreateEnrollmentCode(id) => {
-            answered(&house.iam.create_enrollment_code_for(&caller, id).await?)
-        }
-        Route::DisableMachine(id) => answered(&house.iam.disable_machine_for(&caller, id).await?),
-        Route::Nowhere => Err(Fault::validation(
+    let caller = control::caller(record, &claim, signed, dialect)?;
+    record.called_by(&caller);
+    let Some((operation, id)) = find(&parts.method, parts.uri.path()) else {
+        return Err(Fault::validation(
             Reason::UnknownOperation,
             "there is no such operation",
-        )),
-    }
-}
-
-/// What there is here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Route<'a> {
-    MakeAccount,
-    CreateMachine,
-    ListMachines,
-    CreateEnrollmentCode(&'a str),
-    DisableMachine(&'a str),
-    Nowhere,
-}
-
-impl<'a> Route<'a> {
-    fn of(method: &Method, path: &'a str) -> Self {
-        let machine = || {
-            path.strip_prefix(MACHINES)?
-                .strip_prefix('/')?
-                .split_once('/')
-        };
-        match (method, path) {
-            (&Method::POST, ACCOUNTS) => Self::MakeAccount,
-            (&Method::POST, MACHINES) => Self::CreateMachine,
-            (&Method::GET, MACHINES) => Self::ListMachines,
-            (&Method::POST, _) => match machine() {
-                Some((id, "code")) => Self::CreateEnrollmentCode(id),
-                Some((id, "disable")) => Self::DisableMachine(id),
-                _ => Self::Nowhere,
-            },
-            _ => Self::Nowhere,
-        }
-    }
-
-    /// For the log.
-    fn name(self) -> &'static str {
-        match self {
-            Self::MakeAccount => "MakeAccount",
-            Self::CreateMachine => "CreateMachine",
-            Self::ListMachines => "ListMachines",
-            Self::CreateEnrollmentCode(_) => "CreateEnrollmentCode",
-            Self::DisableMachine(_) => "DisableMachine",
-            Self::Nowhere => "Unknown",
-        }
-    }
-}
-
-fn read<T: DeserializeOwned>(body: &[u8], form: &str) -> Result<T, Fault> {
-    serde_json::from_slice(body)
-        .map_err(|_| Fault::validation(Reason::CannotParse, format!("the body is not `{form}`")))
-}
-
-fn answered(told: &impl Serialize) -> Result<Response<Body>, Fault> {
-    let body = serde_json::to_vec(told).map_err(|_| Fault::internal())?;
-    Ok(control::json(body.into()))
-}
-
-/// Accounts keep others apart, so no policy of one can hand this out: it is for the root of the first account.
-async fn make_account(
-    house: &House,
-    caller: &Caller,
-    asked: &MakeAccount,
-) -> Result<Response<Body>, Fault> {
-    if !caller.is_root() || *caller.account() != house.account {
-        return Err(Fault::access_denied(
-            "only the root of the first account may make accounts",
         ));
+    };
+    record.operation = Some(operation.name.to_owned());
+    let reads = written::is_read_only(Service::Packhouse, operation.name);
+    record.draft.asks(Service::Packhouse, operation.name, reads);
+    let query = claim.query();
+    record.draft.with(operation.parameters(id, query, &body));
+    let call = Call {
+        operation,
+        house,
+        caller: &caller,
+        query,
+        id,
+        body: &body,
+    };
+    let answer = (operation.run)(call).await?;
+    if let Some(answer) = operation.answer(&answer) {
+        record.draft.answered_with(answer);
     }
-    let account = asked.account_id;
-    let made = house.iam.create_account(&account).await;
-    let NewAccount { root, admin, .. } = made.map_err(|error| match error {
-        iam::Error::AccountExists(_) => Fault::new(
-            "ConflictException",
-            StatusCode::CONFLICT,
-            format!("account `{account}` exists"),
-        ),
+    Ok(control::json(answer))
+}
+
+impl Operation {
+    fn parameters(&self, id: &str, query: &[(String, String)], body: &[u8]) -> Map<String, Value> {
+        let mut written = Map::new();
+        if !id.is_empty() {
+            written.insert("id".to_owned(), json!(id));
+        }
+        let pairs = query
+            .iter()
+            .map(|(name, value)| (name.clone(), json!(value)));
+        let document = match serde_json::from_slice(body) {
+            Ok(Value::Object(document)) => document,
+            _ => Map::new(),
+        };
+        let members = pairs
+            .chain(document)
+            .filter(|(name, _)| self.parameters.contains(&name.as_str()));
+        written.extend(members);
+        written
+    }
+
+    fn answer(&self, body: &[u8]) -> Option<Value> {
+        if self.answer.is_empty() {
+            return None;
+        }
+        let Ok(Value::Object(mut document)) = serde_json::from_slice(body) else {
+            return None;
+        };
+        document.retain(|name, _| self.answer.contains(&name.as_str()));
+        (!document.is_empty()).then_some(Value::Object(document))
+    }
+}
+
+impl Call<'_> {
+    /// A parameter of the query.
+    fn query(&self, name: &str) -> Option<&str> {
+        let found = self.query.iter().find(|(found, _)| found == name);
+        found.map(|(_, value)| value.as_str())
+    }
+
+    /// The body. `form`: what it looks like.
+    fn read<T: DeserializeOwned>(&self, form: &str) -> Result<T, Fault> {
+        // What is wrong with it is not shown: it may quote a secret.
+        serde_json::from_slice(self.body).map_err(|_| {
+            Fault::validation(Reason::CannotParse, format!("the body is not `{form}`"))
+        })
+    }
+
+    /// Whether the caller may do what the operation is called, to something in its own account.
+    async fn may(&self, resource: &str) -> Result<(), Fault> {
+        let ask = Ask {
+            caller: self.caller,
+            action: self.operation.action,
+            resources: &[resource],
+            owner: self.caller.account(),
+            administrator: None,
+            domain_policy: None,
+            repository_policy: None,
+            resource_tags: &[],
+            request_tags: None,
+            context: &[],
+        };
+        let may = self.house.iam.authorize(&ask).await;
+        may.map_err(|error| match error {
+            AuthorizeError::Denied(denial) => {
+                Fault::access_denied(denial.message).decided(denial.id)
+            }
+            AuthorizeError::Unavailable(error) => {
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "cannot tell who may what"
+                );
+                Fault {
+                    status: StatusCode::SERVICE_UNAVAILABLE,
+                    retry_after: Some(1),
+                    ..Fault::internal()
+                }
+            }
+        })
+    }
+}
+
+fn answer_with(told: &impl Serialize) -> Answered {
+    let body = serde_json::to_vec(told).map_err(|_| Fault::internal())?;
+    Ok(body.into())
+}
+
+/// What a client reads when something could not be found or told.
+fn failed(error: ::audit::Error) -> Fault {
+    match error {
+        ::audit::Error::NotFound { kind, id } => {
+            let message = format!("there is no {kind} `{id}` in this account");
+            Fault::not_found(None, id, message)
+        }
+        ::audit::Error::Invalid(message) => {
+            Fault::validation(Reason::FieldValidationFailed, message)
+        }
         error => {
             tracing::error!(
                 error = &error as &dyn std::error::Error,
-                "an account could not be made"
+                "an operation of our own failed"
             );
             Fault::internal()
         }
-    })?;
-    let key = |credentials: &aws::sigv4::Credentials| MadeKey {
-        access_key_id: credentials.access_key_id.to_string(),
-        secret_access_key: credentials.secret_access_key.expose().clone(),
-    };
-    let made = Made {
-        account_id: account,
-        root: key(&root),
-        admin: key(&admin),
-    };
-    answered(&made)
+    }
 }
 
 #[cfg(test)]
@@ -211,34 +291,56 @@ mod tests {
     #[test]
     fn requests_find_their_operation() {
         for (method, path, expected) in [
-            (Method::POST, "/packhouse/v1/accounts", Route::MakeAccount),
-            (Method::POST, "/packhouse/v1/machines", Route::CreateMachine),
-            (Method::GET, "/packhouse/v1/machines", Route::ListMachines),
+            (Method::POST, "accounts", Some(("MakeAccount", ""))),
+            (Method::POST, "machines", Some(("CreateMachine", ""))),
+            (Method::GET, "machines", Some(("ListMachines", ""))),
             (
                 Method::POST,
-                "/packhouse/v1/machines/i-1/code",
-                Route::CreateEnrollmentCode("i-1"),
-            ),
-            (
-                Method::POST,
-                "/packhouse/v1/machines/i-1/disable",
-                Route::DisableMachine("i-1"),
-            ),
-            (
-                Method::GET,
-                "/packhouse/v1/machines/i-1/code",
-                Route::Nowhere,
+                "machines/i-1/code",
+                Some(("CreateEnrollmentCode", "i-1")),
             ),
             (
                 Method::POST,
-                "/packhouse/v1/machines/i-1/code/x",
-                Route::Nowhere,
+                "machines/i-1/disable",
+                Some(("DisableMachine", "i-1")),
             ),
-            (Method::POST, "/packhouse/v1/machines/", Route::Nowhere),
-            (Method::GET, "/packhouse/v1/accounts", Route::Nowhere),
-            (Method::POST, "/packhouse/v1/machinesx", Route::Nowhere),
+            (Method::GET, "decisions/0198", Some(("GetDecision", "0198"))),
+            (Method::GET, "decisions", Some(("ListDecisions", ""))),
+            (Method::GET, "decisions/", None),
+            (Method::GET, "webhooks/a/secret", None),
+            (
+                Method::POST,
+                "webhooks/a/secret",
+                Some(("RotateWebhookSecret", "a")),
+            ),
+            (Method::GET, "machines/i-1/code", None),
+            (Method::POST, "machines/i-1/code/x", None),
+            (Method::POST, "machines/", None),
+            (Method::GET, "accounts", None),
+            (Method::POST, "machinesx", None),
         ] {
-            assert_eq!(Route::of(&method, path), expected, "{method} {path}");
+            let path = format!("/packhouse/v1/{path}");
+            let found = find(&method, &path).map(|(operation, id)| (operation.name, id));
+            assert_eq!(found, expected, "{method} {path}");
+        }
+    }
+
+    #[test]
+    fn an_operation_asks_for_the_action_of_its_name() {
+        for operation in OPERATIONS.iter().filter(|one| one.name != "MakeAccount") {
+            assert_eq!(operation.action, format!("packhouse:{}", operation.name));
+        }
+    }
+
+    #[test]
+    fn nothing_secret_is_written_down() {
+        for operation in OPERATIONS {
+            for name in operation.parameters.iter().chain(operation.answer) {
+                let name = name.to_ascii_lowercase();
+                let secret = ["secret", "token", "code", "key", "root", "admin"];
+                let found = secret.iter().any(|word| name.contains(word));
+                assert!(!found, "{} {name}", operation.name);
+            }
         }
     }
 }

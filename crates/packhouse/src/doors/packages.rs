@@ -3,14 +3,17 @@
 //! In this order: who is asking (a token, or a challenge, whatever is or is not there), which repository, which format.
 //! What a request means is the format's business; its path is handed on relative to the repository, still encoded.
 
+use audit::{Refused, Service};
 use aws::AccountId;
 use catalog::{DomainAt, DomainName, Error, RepositoryAt, RepositoryName};
-use formats::{Body, empty};
+use formats::{Body, Refusal, empty};
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri};
+use hyper::ext::ReasonPhrase;
 use iam::{Caller, NotAuthenticated};
+use serde_json::{Map, Value, json};
 
 use crate::body::Arriving;
 use crate::doors::token::{Token, token};
@@ -77,14 +80,19 @@ pub(crate) async fn answer(
         .as_ref()
         .map(|at| format!("{}/{}", at.domain.name, at.name));
 
-    let caller = match caller(house, peer, &parts.headers).await {
+    record.draft.with(parameters(at.as_ref(), format));
+    let caller = match caller(house, peer, record, &parts.headers).await {
         Ok(Some(caller)) => caller,
         Ok(None) => return challenge(at.as_ref(), format),
         Err(error) => return unavailable(&error),
     };
-    record.caller = Some(caller.arn().to_owned());
+    record.called_by(&caller);
+    record.draft.asks_for_packages();
     let body = body.of_known_sender();
     let (Some(at), Some(place)) = (at, place) else {
+        record
+            .draft
+            .refused(plain(StatusCode::NOT_FOUND, "no such repository"));
         return text(StatusCode::NOT_FOUND, "no such repository\n");
     };
     let (name, protocol) = &house.protocols[place];
@@ -100,19 +108,88 @@ pub(crate) async fn answer(
         protocol.serve(request, &repository).await
     };
     match served.await {
-        Ok(response) => response,
-        Err(Error::WrongDomain) => challenge(Some(&at), format),
+        Ok(response) => {
+            let status = response.status();
+            if status.is_client_error() || status.is_server_error() {
+                record.draft.refused(plain(status, ""));
+            }
+            response
+        }
+        Err(Error::WrongDomain) => {
+            record.draft.refused(Refused {
+                code: "UnauthorizedException".to_owned(),
+                message: Error::WrongDomain.to_string(),
+                decision: None,
+            });
+            challenge(Some(&at), format)
+        }
         Err(error) => {
             report(&error);
-            protocol.refuse(&error, accept.as_ref())
+            let Refusal {
+                code,
+                message,
+                decision,
+                ..
+            } = Refusal::of(&error);
+            record.draft.refused(Refused {
+                code: code.to_owned(),
+                message,
+                decision: decision.clone(),
+            });
+            explained(protocol.refuse(&error, accept.as_ref()), decision)
         }
     }
+}
+
+/// Says under which id a refusal can be explained: in a header, and in the reason phrase, which is all that Maven, pip and
+/// NuGet show of an answer that says no.
+fn explained(mut response: Response<Body>, decision: Option<String>) -> Response<Body> {
+    let Some(id) = decision else {
+        return response;
+    };
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert(aws::fault::DECISION, value);
+    }
+    if response.extensions().get::<ReasonPhrase>().is_none()
+        && let Ok(phrase) = ReasonPhrase::try_from(format!("Forbidden, decision {id}").into_bytes())
+    {
+        response.extensions_mut().insert(phrase);
+    }
+    response
+}
+
+/// What the audit log says of an answer that a format wrote by itself.
+fn plain(status: StatusCode, message: &str) -> Refused {
+    let Refusal { code, .. } = Refusal::new(status, message);
+    Refused {
+        code: code.to_owned(),
+        message: if message.is_empty() {
+            status.canonical_reason().unwrap_or_default().to_owned()
+        } else {
+            message.to_owned()
+        },
+        decision: None,
+    }
+}
+
+/// What of the address may be written down; the rest of the path only its format understands.
+fn parameters(at: Option<&RepositoryAt>, format: &str) -> Map<String, Value> {
+    let mut parameters = Map::new();
+    let mut put = |name: &str, value: &str| drop(parameters.insert(name.to_owned(), json!(value)));
+    if let Some(RepositoryAt { domain, name }) = at {
+        put("domainName", domain.name.as_str());
+        put("domainOwner", domain.owner.as_str());
+        put("repositoryName", name.as_str());
+        put("packageFormat", format);
+    }
+    parameters
 }
 
 /// Who holds the token of a request; `None` without a good one. Errors: nobody can tell now.
 async fn caller(
     house: &House,
     peer: &Peer,
+    record: &Record,
     headers: &HeaderMap,
 ) -> Result<Option<Caller>, iam::Error> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
@@ -132,8 +209,28 @@ async fn caller(
         Err(NotAuthenticated::Unavailable(error)) => Err(error),
         Err(refused) => {
             tracing::debug!(why = %refused, "token refused");
+            // Nothing of the token: not even its id is proven.
+            record
+                .draft
+                .refused_to_stranger(Service::Packages, None, word(&refused));
+            record.draft.refused(Refused {
+                code: "UnauthorizedException".to_owned(),
+                message: refused.to_string(),
+                decision: None,
+            });
             Ok(None)
         }
+    }
+}
+
+/// Why a token was refused, as one word.
+fn word(refused: &NotAuthenticated) -> &'static str {
+    match refused {
+        NotAuthenticated::Refused(iam::tokens::Refused::Expired) => "TokenExpired",
+        NotAuthenticated::Refused(_) => "TokenInvalid",
+        NotAuthenticated::Revoked => "TokenRevoked",
+        NotAuthenticated::Gone => "TokenOfNobody",
+        NotAuthenticated::Unavailable(_) => "Unavailable",
     }
 }
 

@@ -29,8 +29,21 @@ const MAY_USE: &[(&str, &[&str], &str)] = &[
         "the operations must never see formats, SQL or blobs",
     ),
     (
+        "audit",
+        &["aws", "catalog", "iam", "store"],
+        "what happened is written down without knowing how it was asked for",
+    ),
+    (
         "packhouse",
-        &["aws", "catalog", "codeartifact", "formats", "iam", "store"],
+        &[
+            "audit",
+            "aws",
+            "catalog",
+            "codeartifact",
+            "formats",
+            "iam",
+            "store",
+        ],
         "the process puts them all together",
     ),
 ];

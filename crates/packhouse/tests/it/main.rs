@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod agent;
+mod audit;
 mod aws_command;
 mod commands;
 mod control;

@@ -57,8 +57,12 @@ impl Wire {
 
     /// The status line and headers of the next answer; `None` at the end of the connection.
     pub(crate) fn head(&mut self) -> Option<Answer> {
-        let status = self.line()?;
-        let status = status.split(' ').nth(1).unwrap().parse().unwrap();
+        self.head_with_line().map(|(_, answer)| answer)
+    }
+
+    fn head_with_line(&mut self) -> Option<(String, Answer)> {
+        let line = self.line()?;
+        let status = line.split(' ').nth(1).unwrap().parse().unwrap();
         let mut headers = Vec::new();
         loop {
             let line = self.line().unwrap();
@@ -68,17 +72,23 @@ impl Wire {
             let (name, value) = line.split_once(": ").unwrap();
             headers.push((name.to_ascii_lowercase(), value.to_owned()));
         }
-        Some(Answer {
+        let answer = Answer {
             status,
             headers,
             body: Vec::new(),
-        })
+        };
+        Some((line, answer))
     }
 
     /// The next whole answer to a request that was not HEAD.
     pub(crate) fn answer(&mut self) -> Answer {
-        let mut answer = self
-            .head()
+        self.answer_with_line().1
+    }
+
+    /// The same with its status line.
+    pub(crate) fn answer_with_line(&mut self) -> (String, Answer) {
+        let (line, mut answer) = self
+            .head_with_line()
             .expect("an answer, not the end of the connection");
         if let Some(length) = answer.header("content-length") {
             answer.body = self.bytes(length.parse().unwrap());
@@ -92,7 +102,7 @@ impl Wire {
                 }
             }
         }
-        answer
+        (line, answer)
     }
 
     /// So many bytes of a body.

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, mpsc};
 
 use futures_util::FutureExt;
 use futures_util::future::join_all;
-use store::{Database, Error, Migration, Touched, Value};
+use store::{Companion, Database, Error, Migration, Touched, Value};
 
 use crate::house::House;
 use crate::on_both;
@@ -30,6 +30,7 @@ on_both! {
     what_was_touched_is_told_after_the_commit_and_only_then
     a_listener_that_panics_harms_nobody
     returning_gives_the_rows_that_changed
+    a_companion_goes_along_with_whatever_its_task_writes
 }
 
 /// Enough tables for all tests here.
@@ -624,4 +625,46 @@ async fn returning_gives_the_rows_that_changed(house: &House) {
         .await;
     assert_eq!(rows.unwrap().len(), 1);
     assert!(names(&house.database).await.is_empty());
+}
+
+async fn a_companion_goes_along_with_whatever_its_task_writes(house: &House) {
+    tables(&house.database).await;
+    let companion = Companion::new(|tx| {
+        tx.execute(
+            "INSERT INTO words (word) VALUES ('also') ON CONFLICT DO NOTHING",
+            &[],
+        )
+        .map(drop)
+    });
+    let words = || async {
+        let words = house.database.rows("SELECT word FROM words", vec![]).await;
+        words.unwrap().len()
+    };
+    let database = &house.database;
+    let failing = companion.clone().accompany(database.write(|tx| {
+        tx.execute("INSERT INTO accounts (name, balance) VALUES ('a', 1)", &[])?;
+        Err::<(), _>(Error::Aborted)
+    }));
+    assert!(failing.await.is_err());
+    assert_eq!((names(database).await.len(), words().await), (0, 0));
+
+    let reading = database.rows("SELECT name FROM accounts", vec![]);
+    companion.clone().accompany(reading).await.unwrap();
+    assert_eq!(words().await, 0, "nothing was written");
+
+    companion
+        .clone()
+        .accompany(add(database, "b", 1))
+        .await
+        .unwrap();
+    companion.accompany(add(database, "c", 1)).await.unwrap();
+    add(database, "d", 1).await.unwrap();
+    assert_eq!((names(database).await.len(), words().await), (3, 1));
+
+    let refusing = Companion::new(|tx| {
+        tx.execute("INSERT INTO nowhere (a) VALUES (1)", &[])
+            .map(drop)
+    });
+    assert!(refusing.accompany(add(database, "e", 1)).await.is_err());
+    assert_eq!(names(database).await, ["b", "c", "d"]);
 }
