@@ -411,7 +411,7 @@ fn new_secret() -> SecretString {
     let mut bytes = zeroize::Zeroizing::new([0; 32]);
     getrandom::fill(&mut *bytes)
         .expect("an operating system without random numbers must not make secrets");
-    SecretString::new(format!("whsec_{}", URL_SAFE_NO_PAD.encode(&*bytes)))
+    SecretString::new(format!("whsec_{}", URL_SAFE_NO_PAD.encode(*bytes)))
 }
 
 /// An address that events may be sent to. What it resolves to is looked at when they are sent.

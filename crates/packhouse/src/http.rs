@@ -77,17 +77,21 @@ pub(crate) async fn answer(
     let is_head = parts.method == Method::HEAD;
     let span = tracing::info_span!("request", request.id = record.id);
 
-    let through = async {
+    // Boxed: each wrapper below would hold it a second time.
+    let through = Box::pin(async {
         match door {
             Door::Packages => packages::answer(&house, &peer, &mut record, parts, body).await,
-            Door::CodeArtifact => control::rest(&house, &peer, &mut record, parts, body).await,
-            Door::Query => control::query(&house, &peer, &mut record, parts, body).await,
-            Door::Own => own::answer(&house, &peer, &mut record, parts, body).await,
-            Door::Agent => agent::answer(&house, &peer, &mut record, parts, body).await,
+            // Whatever is less often asked need not make the future of each package request larger.
+            Door::CodeArtifact => {
+                Box::pin(control::rest(&house, &peer, &mut record, parts, body)).await
+            }
+            Door::Query => Box::pin(control::query(&house, &peer, &mut record, parts, body)).await,
+            Door::Own => Box::pin(own::answer(&house, &peer, &mut record, parts, body)).await,
+            Door::Agent => Box::pin(agent::answer(&house, &peer, &mut record, parts, body)).await,
             Door::Health => health::answer(&house, &parts).await,
             Door::Nowhere => nowhere(),
         }
-    };
+    });
     // Whatever is asked in there is traced, and whatever is changed is recorded with the change.
     let through = house
         .ledger

@@ -34,11 +34,12 @@ fn text() -> String {
             QueryService::Sts => "sts",
         };
         let action = format!("{service}:{}", operation.name);
-        line(service, operation.name, "POST /".to_owned(), action);
+        let actions = with_further(action, operation.name);
+        line(service, operation.name, "POST /".to_owned(), actions);
     }
     for operation in iam::api::EC2_OPERATIONS {
-        let action = format!("ec2:{}", operation.name);
-        line("ec2", operation.name, "POST /".to_owned(), action);
+        let actions = with_further(format!("ec2:{}", operation.name), operation.name);
+        line("ec2", operation.name, "POST /".to_owned(), actions);
     }
     for operation in own::OPERATIONS {
         let route = format!("{} {}", operation.method, operation.path);
@@ -72,4 +73,21 @@ fn text() -> String {
         text.push('\n');
     }
     text
+}
+
+/// The action of an operation with those that it asks for besides, if it is given tags or a role.
+fn with_further(action: String, operation: &str) -> String {
+    let further = match operation {
+        "CreateUser" => "iam:TagUser",
+        "CreateRole" => "iam:TagRole",
+        "CreatePolicy" => "iam:TagPolicy",
+        "CreateInstanceProfile" => "iam:TagInstanceProfile",
+        "CreateOpenIDConnectProvider" => "iam:TagOpenIDConnectProvider",
+        "AddRoleToInstanceProfile"
+        | "AssociateIamInstanceProfile"
+        | "ReplaceIamInstanceProfileAssociation" => "iam:PassRole",
+        "AssumeRole" => "sts:TagSession sts:SetSourceIdentity",
+        _ => return action,
+    };
+    format!("{action} {further}")
 }

@@ -1,5 +1,6 @@
 //! `packhouse why`: what a refusal rests on, asked of the running server in the name of the account's `admin`.
 
+use std::fmt::Write as _;
 use std::io::Write as _;
 
 use anyhow::bail;
@@ -48,14 +49,15 @@ fn whole(decision: &Explained) -> String {
         ("request", &decision.request_id),
         ("record", &decision.event_id),
     ] {
-        text.push_str(&format!("  {name:<10}{value}\n"));
+        // Writing to a text cannot fail.
+        _ = writeln!(text, "  {name:<10}{value}");
     }
     for statement in &decision.statements {
         let name = statement.policy_arn.as_ref().unwrap_or(&statement.policy);
         let sid = statement.sid.as_deref().map(|sid| format!(" `{sid}`"));
         let (kind, number) = (&statement.policy_type, statement.index + 1);
         let sid = sid.unwrap_or_default();
-        text.push_str(&format!("  statement {number}{sid} of {name} ({kind})\n"));
+        _ = writeln!(text, "  statement {number}{sid} of {name} ({kind})");
     }
     text
 }

@@ -1,6 +1,6 @@
 //! What of a request and its answer may be written down: member by member, operation by operation.
 //!
-//! Names are those of CloudTrail: `domainName`, not `domain`; `userName`, not `UserName`.
+//! Names are those of `CloudTrail`: `domainName`, not `domain`; `userName`, not `UserName`.
 
 mod tables;
 
@@ -48,7 +48,7 @@ const ELEMENTS: &[&str] = &[
 /// The one operation that comes with a token; of that its claims are written.
 const WITH_WEB_IDENTITY: &str = "AssumeRoleWithWebIdentity";
 
-/// Whether an operation of this name only reads, as CloudTrail counts.
+/// Whether an operation of this name only reads, as `CloudTrail` counts.
 pub(crate) fn is_read_only(service: Service, operation: &str) -> bool {
     let reads = ["Get", "List", "Describe", "Simulate", "Lookup"];
     let hands_out = [
@@ -102,7 +102,7 @@ pub(crate) fn rest_answer(operation: &str, body: &[u8]) -> Option<Value> {
     (!members.is_empty()).then_some(Value::Object(members))
 }
 
-/// CloudTrail's spelling of a member that is on the wire like this.
+/// `CloudTrail`'s spelling of a member that is on the wire like this.
 fn spelled(wire: &str) -> String {
     let known = match wire {
         "domain" => "domainName",

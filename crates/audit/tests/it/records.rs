@@ -166,89 +166,41 @@ async fn a_decision_is_for_those_it_concerns() {
 async fn records_are_found_by_time_principal_event_resource_and_failure() {
     let world = World::begin().await.with_repository().await;
     describe(&world, &world.admin).await;
-    world.clock.advance(Duration::from_secs(60));
+    world.clock.advance(Duration::from_mins(1));
     describe(&world, &world.nobody).await;
-    world.clock.advance(Duration::from_secs(60));
+    world.clock.advance(Duration::from_mins(1));
     describe(&world, &world.admin).await;
     let start = world.clock.now();
     let ago = |seconds| Some(start.minus(Duration::from_secs(seconds)));
     let text = |text: &str| Some(text.to_owned());
     let domain = "arn:aws:codeartifact:us-east-1:111122223333:domain/team";
     let all = Lookup::default;
+    let with = |change: &dyn Fn(&mut Lookup)| {
+        let mut lookup = all();
+        change(&mut lookup);
+        lookup
+    };
     for (lookup, count) in [
         (all(), 3),
         (
-            Lookup {
-                principal: text("arn:aws:iam::111122223333:user/admin"),
-                ..all()
-            },
+            with(&|one| one.principal = text("arn:aws:iam::111122223333:user/admin")),
             2,
         ),
+        (with(&|one| one.failed = true), 1),
         (
-            Lookup {
-                failed: true,
-                ..all()
-            },
+            with(&|one| (one.event, one.failed) = (text("DescribeDomain"), true)),
             1,
         ),
+        (with(&|one| one.event = text("CreateDomain")), 0),
+        (with(&|one| one.resource = text(domain)), 3),
         (
-            Lookup {
-                event: text("DescribeDomain"),
-                failed: true,
-                ..all()
-            },
-            1,
-        ),
-        (
-            Lookup {
-                event: text("CreateDomain"),
-                ..all()
-            },
-            0,
-        ),
-        (
-            Lookup {
-                resource: text(domain),
-                ..all()
-            },
+            with(&|one| one.resource = text("arn:aws:codeartifact:*")),
             3,
         ),
-        (
-            Lookup {
-                resource: text("arn:aws:codeartifact:*"),
-                ..all()
-            },
-            3,
-        ),
-        (
-            Lookup {
-                resource: text("arn:aws:iam:*"),
-                ..all()
-            },
-            0,
-        ),
-        (
-            Lookup {
-                from: ago(60),
-                ..all()
-            },
-            2,
-        ),
-        (
-            Lookup {
-                until: ago(60),
-                ..all()
-            },
-            1,
-        ),
-        (
-            Lookup {
-                from: ago(60),
-                until: ago(0),
-                ..all()
-            },
-            1,
-        ),
+        (with(&|one| one.resource = text("arn:aws:iam:*")), 0),
+        (with(&|one| one.from = ago(60)), 2),
+        (with(&|one| one.until = ago(60)), 1),
+        (with(&|one| (one.from, one.until) = (ago(60), ago(0))), 1),
     ] {
         assert_eq!(found(&world, &lookup).await.len(), count, "{lookup:?}");
     }
@@ -277,9 +229,8 @@ async fn a_change_without_an_answer_is_recorded() {
     draft.called_by(&world.admin);
     draft.asks(Service::CodeArtifact, "CreateDomain", false);
     let companion = world.ledger.companion(&draft);
-    companion
-        .accompany(draft.trace().follow(world.make_domain()))
-        .await;
+    let making = Box::pin(world.make_domain());
+    companion.accompany(draft.trace().follow(making)).await;
     // Never noted.
     assert!(found(&world, &Lookup::default()).await.is_empty());
     assert_eq!(world.ledger.recover().await.unwrap(), 0, "it may still end");
@@ -299,9 +250,8 @@ async fn a_change_that_is_answered_is_recorded_once() {
     draft.called_by(&world.admin);
     draft.asks(Service::CodeArtifact, "CreateDomain", false);
     let companion = world.ledger.companion(&draft);
-    companion
-        .accompany(draft.trace().follow(world.make_domain()))
-        .await;
+    let making = Box::pin(world.make_domain());
+    companion.accompany(draft.trace().follow(making)).await;
     draft.answered_with(json!({"domain": {"name": "team"}}));
     draft.ended(200, Some(100));
     world.ledger.note(&draft);
@@ -322,11 +272,8 @@ async fn what_a_read_does_writes_nothing_by_itself() {
     let read = world
         .catalog
         .domain(&world.admin, Action::DescribeDomain, &at);
-    companion
-        .accompany(draft.trace().follow(read))
-        .await
-        .map(drop)
-        .unwrap();
+    let reading = draft.trace().follow(Box::pin(read));
+    companion.accompany(reading).await.map(drop).unwrap();
     let rows = world
         .database
         .rows("SELECT id FROM audit_outbox", Vec::new());

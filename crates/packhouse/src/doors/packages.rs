@@ -142,7 +142,7 @@ pub(crate) async fn answer(
 }
 
 /// Says under which id a refusal can be explained: in a header, and in the reason phrase, which is all that Maven, pip and
-/// NuGet show of an answer that says no.
+/// `NuGet` show of an answer that says no.
 fn explained(mut response: Response<Body>, decision: Option<String>) -> Response<Body> {
     let Some(id) = decision else {
         return response;

@@ -38,34 +38,6 @@ impl Server {
         answer.json()["events"].as_array().unwrap().clone()
     }
 
-    /// A user of this name with this policy, or without any; its key.
-    fn user(&self, name: &str, policy: Option<&str>) -> Credentials {
-        let admin = self.key("admin-credentials");
-        let iam = |form: String| {
-            let form = format!("{form}&Version=2010-05-08");
-            let answer = self.query(&admin, "iam", &form);
-            assert_eq!(answer.status, 200, "{}", answer.text());
-            answer.text().to_owned()
-        };
-        iam(format!("Action=CreateUser&UserName={name}"));
-        if let Some(policy) = policy {
-            let document = encode(policy);
-            iam(format!(
-                "Action=PutUserPolicy&UserName={name}&PolicyName=own&PolicyDocument={document}"
-            ));
-        }
-        let made = iam(format!("Action=CreateAccessKey&UserName={name}"));
-        let element = |name: &str| {
-            let (_, rest) = made.split_once(&format!("<{name}>")).unwrap();
-            rest.split('<').next().unwrap().to_owned()
-        };
-        Credentials {
-            access_key_id: element("AccessKeyId").parse().unwrap(),
-            secret_access_key: SecretString::new(element("SecretAccessKey")),
-            session_token: None,
-        }
-    }
-
     fn describe_domain(&self, key: &Credentials) -> Answer {
         let call = Call {
             method: "GET",

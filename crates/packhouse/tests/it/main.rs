@@ -10,6 +10,7 @@ mod control;
 mod ending;
 mod house;
 mod machine;
+mod matrix;
 mod packages;
 mod secrets;
 mod server;

@@ -6,6 +6,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use aws::percent::encode;
 use aws::sigv4::{Credentials, Signer, body_hash};
 use aws::{Clock, Region, SecretString};
 use http::Request;
@@ -35,6 +36,8 @@ pub(crate) struct Server {
     child: Child,
     pub(crate) address: String,
     arguments: Vec<String>,
+    /// How far its clock is ahead.
+    ahead: Duration,
 }
 
 impl Server {
@@ -49,20 +52,27 @@ impl Server {
 
     /// In a directory that has something in it already.
     pub(crate) fn start_on(listen: &str, directory: TempDir, arguments: Vec<String>) -> Self {
-        let (child, address) = run(directory.path(), &arguments, listen);
+        let (child, address) = run(directory.path(), &arguments, listen, Duration::ZERO);
         Self {
             directory,
             child,
             address,
             arguments,
+            ahead: Duration::ZERO,
         }
     }
 
     /// Starts again in the same directory, on another port; the process must have ended.
     pub(crate) fn start_again(&mut self) {
-        let (child, address) = run(self.directory.path(), &self.arguments, "127.0.0.1:0");
+        self.start_later(self.ahead);
+    }
+
+    /// The same with a clock that is so far ahead: what was issued before and has expired by then is seen to have.
+    pub(crate) fn start_later(&mut self, ahead: Duration) {
+        let (child, address) = run(self.directory.path(), &self.arguments, "127.0.0.1:0", ahead);
         self.child = child;
         self.address = address;
+        self.ahead = ahead;
     }
 
     pub(crate) fn data(&self) -> PathBuf {
@@ -135,7 +145,11 @@ impl Server {
             service,
         };
         signer
-            .sign(&mut parts, &body_hash(body), Clock::system().now())
+            .sign(
+                &mut parts,
+                &body_hash(body),
+                Clock::system().now().plus(self.ahead),
+            )
             .unwrap();
         let mut bytes = format!(
             "{method} {target} HTTP/1.1\r\ncontent-length: {}\r\n",
@@ -177,6 +191,32 @@ impl Server {
         let mut wire = Wire::open(&self.address);
         wire.send(self.signed(key, service, call));
         wire.answer()
+    }
+
+    /// Calls an operation of IAM as the user `admin`; it succeeds.
+    pub(crate) fn iam(&self, form: &str) -> Answer {
+        let admin = self.key("admin-credentials");
+        let answer = self.query(&admin, "iam", &format!("{form}&Version=2010-05-08"));
+        assert_eq!(answer.status, 200, "{form}: {}", answer.text());
+        answer
+    }
+
+    /// A user of this name with this policy, or without any; its key.
+    pub(crate) fn user(&self, name: &str, policy: Option<&str>) -> Credentials {
+        self.iam(&format!("Action=CreateUser&UserName={name}"));
+        if let Some(policy) = policy {
+            self.put_policy(name, policy);
+        }
+        self.iam(&format!("Action=CreateAccessKey&UserName={name}"))
+            .credentials()
+    }
+
+    /// Replaces the user's own policy.
+    pub(crate) fn put_policy(&self, user: &str, policy: &str) {
+        let document = encode(policy);
+        self.iam(&format!(
+            "Action=PutUserPolicy&UserName={user}&PolicyName=own&PolicyDocument={document}"
+        ));
     }
 
     /// Makes the domain `team` and a repository in it.
@@ -265,7 +305,7 @@ fn data(directory: &Path) -> PathBuf {
     directory.join("data")
 }
 
-fn run(directory: &Path, arguments: &[String], listen: &str) -> (Child, String) {
+fn run(directory: &Path, arguments: &[String], listen: &str, ahead: Duration) -> (Child, String) {
     let data = data(directory);
     let address = data.join("address");
     if address.exists() {
@@ -276,7 +316,14 @@ fn run(directory: &Path, arguments: &[String], listen: &str) -> (Child, String) 
         .append(true)
         .open(directory.join("log"))
         .unwrap();
-    let mut child = packhouse()
+    let mut command = packhouse();
+    if !ahead.is_zero() {
+        command
+            .env("LD_PRELOAD", faketime())
+            .env("FAKETIME", format!("+{}s", ahead.as_secs()))
+            .env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+    }
+    let mut child = command
         .args(["serve", "--listen", listen, "--data"])
         .arg(&data)
         .args(arguments)
@@ -295,6 +342,15 @@ fn run(directory: &Path, arguments: &[String], listen: &str) -> (Child, String) 
         address.strip_suffix('\n').map(str::to_owned)
     });
     (child, address)
+}
+
+/// The library that shows a process another time, from the Debian package `faketime`.
+fn faketime() -> PathBuf {
+    let places = fs::read_dir("/usr/lib").unwrap();
+    let mut places = places.map(|place| place.unwrap().path().join("faketime/libfaketime.so.1"));
+    places
+        .find(|library| library.exists())
+        .expect("the Debian package `faketime` is installed")
 }
 
 /// Waits for a condition, a minute at most.

@@ -4,6 +4,9 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
+use aws::SecretString;
+use aws::sigv4::Credentials;
+
 /// An answer as it came.
 #[derive(Debug)]
 pub(crate) struct Answer {
@@ -26,6 +29,26 @@ impl Answer {
 
     pub(crate) fn text(&self) -> &str {
         std::str::from_utf8(&self.body).unwrap()
+    }
+
+    /// What stands in the first element of this name; `None` without one.
+    pub(crate) fn element(&self, name: &str) -> Option<&str> {
+        let (_, rest) = self.text().split_once(&format!("<{name}>"))?;
+        let (found, _) = rest.split_once(&format!("</{name}>"))?;
+        Some(found)
+    }
+
+    /// The key or session that IAM or STS answered with.
+    pub(crate) fn credentials(&self) -> Credentials {
+        let element = |name: &str| {
+            self.element(name)
+                .unwrap_or_else(|| panic!("{}", self.text()))
+        };
+        Credentials {
+            access_key_id: element("AccessKeyId").parse().unwrap(),
+            secret_access_key: SecretString::from(element("SecretAccessKey")),
+            session_token: self.element("SessionToken").map(SecretString::from),
+        }
     }
 
     pub(crate) fn json(&self) -> serde_json::Value {
