@@ -1,6 +1,6 @@
 //! The package managers' own protocols: one folder a format, siblings that never import each other.
 //!
-//! [`ALL`] is the list of them; routing, the console, tests and the catalog find a format through it. Beside the
+//! [`Protocols`] is the list of them; routing, the console, tests and the catalog find a format through it. Beside the
 //! folders stand the things that no format may do in its own way: how bytes leave ([`deliver`]), how a small document
 //! of ours leaves ([`Document`]), how a refusal reads ([`Refusal`]) and how a body is taken in ([`upload`]).
 
@@ -17,39 +17,59 @@ pub use document::Document;
 pub use protocol::{Body, BoxError, Endpoint, Protocol, Step, empty, full};
 pub use refusal::Refusal;
 
-use catalog::{Format, Formats};
+use catalog::Formats;
 
-/// Every format, as the door needs it.
-pub static ALL: &[&dyn Protocol] = &[&maven::Maven::DEFAULT, &generic::Generic];
-
-/// The same list, as the catalog needs it.
-pub static FORMATS: &[&dyn Format] = &[&maven::Maven::DEFAULT, &generic::Generic];
-
-/// [`FORMATS`], wrapped for [`catalog::Parts`].
-pub fn formats() -> Formats {
-    Formats::new(FORMATS)
+/// What a server settles for its formats, where the specification leaves a choice; the default is what AWS does.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Rules {
+    /// Of Maven.
+    pub maven: maven::Rules,
+    /// Of generic packages.
+    pub generic: generic::Rules,
 }
 
-/// The format of this name.
-pub fn named(name: &str) -> Option<&'static dyn Protocol> {
-    ALL.iter()
-        .copied()
-        .find(|format| format.name().as_str() == name)
+/// Every format of a server: one list, made once for the life of the process.
+#[derive(Clone, Copy)]
+pub struct Protocols(&'static [&'static dyn Protocol]);
+
+impl Protocols {
+    /// All formats with these rules. What it makes is never given back.
+    pub fn new(rules: Rules) -> Self {
+        let all: Vec<Box<dyn Protocol>> = vec![
+            Box::new(maven::Maven { rules: rules.maven }),
+            Box::new(generic::Generic {
+                rules: rules.generic,
+            }),
+        ];
+        let all: Vec<&'static dyn Protocol> = all
+            .into_iter()
+            .map(|protocol| &*Box::leak(protocol))
+            .collect();
+        Self(all.leak())
+    }
+
+    /// The list as the catalog needs it.
+    pub fn formats(self) -> Formats {
+        let all: Vec<&'static dyn catalog::Format> =
+            self.iter().map(|protocol| protocol as _).collect();
+        Formats::new(all.leak())
+    }
+
+    /// The format of this name.
+    pub fn named(self, name: &str) -> Option<&'static dyn Protocol> {
+        self.iter()
+            .find(|protocol| protocol.name().as_str() == name)
+    }
+
+    /// One after the other.
+    pub fn iter(self) -> impl ExactSizeIterator<Item = &'static dyn Protocol> {
+        self.0.iter().copied()
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn both_lists_name_the_same_formats() {
-        let doors: Vec<_> = ALL.iter().map(|format| format.name()).collect();
-        let shelves: Vec<_> = FORMATS.iter().map(|format| format.name()).collect();
-        assert_eq!(doors, shelves);
-        for name in doors {
-            assert!(named(name.as_str()).is_some());
-        }
-    }
 
     #[test]
     fn every_format_says_how_to_connect() {
@@ -59,7 +79,7 @@ mod tests {
             domain_owner: "111122223333".to_owned(),
             repository: "app".to_owned(),
         };
-        for format in ALL {
+        for format in Protocols::new(Rules::default()).iter() {
             let steps = format.connect(&endpoint);
             let all: String = steps.iter().map(|step| step.text.as_str()).collect();
             assert!(all.contains(&endpoint.url), "{}", format.name());

@@ -38,6 +38,7 @@ pub(crate) struct Config {
     pub(crate) blob_settings: BlobSettings,
     pub(crate) upstreams: BTreeMap<ConnectionName, Url>,
     pub(crate) complete_versions: bool,
+    pub(crate) formats: formats::Rules,
     pub(crate) master_key_file: PathBuf,
     pub(crate) strict_root: bool,
     pub(crate) log: Log,
@@ -361,6 +362,16 @@ impl Reader<'_> {
             blob_settings: self.blob_settings(),
             upstreams: self.upstreams(),
             complete_versions: self.value("complete-versions"),
+            formats: formats::Rules {
+                maven: formats::maven::Rules {
+                    requires_pom: self.value("maven-require-pom"),
+                    is_strict_about_poms: self.value("maven-strict-pom"),
+                    accepts_unverified: !self.value::<bool>("maven-refuse-unverified"),
+                },
+                generic: formats::generic::Rules {
+                    has_endpoint: self.value("generic-http"),
+                },
+            },
             master_key_file: PathBuf::from(self.text_or("master-key-file", &data)),
             strict_root: self.value("auth-strict-root"),
             log: self.value("log"),

@@ -4,6 +4,7 @@
 use std::io::Write as _;
 
 use aws::QueryService;
+use formats::{Protocols, Rules};
 
 use crate::agent::wire::{BINDING, CREDENTIALS, ENROLL};
 use crate::doors::own;
@@ -57,7 +58,7 @@ fn text() -> String {
     ] {
         line("agent", name, format!("POST {path}"), "-".to_owned());
     }
-    for protocol in formats::ALL {
+    for protocol in Protocols::new(Rules::default()).iter() {
         let format = protocol.name();
         let route = format!("* /d/{{domain}}-{{owner}}/{format}/{{repository}}/…");
         let actions = "codeartifact:ReadFromRepository codeartifact:PublishPackageVersion \

@@ -9,8 +9,8 @@ use audit::{Dispatcher, Ledger, Webhooks};
 use aws::page::Sealer;
 use aws::sigv4::Credentials;
 use aws::{Clock, Secret};
-use catalog::{Catalog, Courier, Format, Formats, Parts, RemoteSettings};
-use formats::Protocol;
+use catalog::{Catalog, Courier, Parts, RemoteSettings};
+use formats::Protocols;
 use iam::{Iam, MasterKey, MasterKeyError, NewAccount, Settings};
 use store::{BlobStore, Database};
 
@@ -120,11 +120,12 @@ pub(crate) async fn house(config: &Config, ground: Ground) -> anyhow::Result<Arc
     let blobs = BlobStore::open(&config.blobs, &config.blob_settings, &spool)
         .await
         .with_context(|| format!("blobs `{}`", config.blobs))?;
+    let protocols = Protocols::new(config.formats);
     let parts = Parts {
         database: database.clone(),
         blobs,
         iam: iam.clone(),
-        formats: every_format(),
+        formats: protocols.formats(),
         remotes: RemoteSettings {
             addresses: config.upstreams.clone(),
             ..RemoteSettings::default()
@@ -138,9 +139,9 @@ pub(crate) async fn house(config: &Config, ground: Ground) -> anyhow::Result<Arc
     let ledger = Ledger::open(database.clone(), clock.clone(), config.ledger())
         .await
         .context("cannot open the audit log")?;
-    let protocols: Vec<_> = formats::ALL
+    let protocols: Vec<_> = protocols
         .iter()
-        .map(|protocol| (protocol.name(), *protocol))
+        .map(|protocol| (protocol.name(), protocol))
         .collect();
     Ok(Arc::new(House {
         sealer: Sealer::new(&Secret::new(*iam.sealer_key("page tokens"))),
@@ -172,13 +173,4 @@ pub(crate) fn dispatcher(config: &Config, house: &House) -> anyhow::Result<Dispa
         courier,
         config.webhooks.retry_for,
     ))
-}
-
-/// The formats' list, as the catalog takes it: once for the life of the process.
-fn every_format() -> Formats {
-    let list: Vec<&'static dyn Format> = formats::ALL
-        .iter()
-        .map(|protocol: &&'static dyn Protocol| *protocol as _)
-        .collect();
-    Formats::new(list.leak())
 }

@@ -59,7 +59,7 @@ impl World {
             database: database.clone(),
             blobs,
             iam: iam.clone(),
-            formats: formats::formats(),
+            formats: formats::Protocols::new(formats::Rules::default()).formats(),
             remotes: RemoteSettings::default(),
             completes_versions: false,
             limits: Limits::default(),

@@ -29,8 +29,24 @@ use crate::refusal::Refusal;
 use crate::upload;
 
 /// Files under a namespace, a package and a version, with no meaning to us.
-#[derive(Debug, Clone, Copy)]
-pub struct Generic;
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Generic {
+    /// What this server settles.
+    pub rules: Rules,
+}
+
+/// What a server may settle differently from the default.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rules {
+    /// Whether there is an HTTP endpoint beside the operations of the API.
+    pub has_endpoint: bool,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self { has_endpoint: true }
+    }
+}
 
 impl Format for Generic {
     fn name(&self) -> FormatName {
@@ -131,7 +147,7 @@ impl Protocol for Generic {
         request: HttpRequest<Body>,
         repository: &'a OpenRepository,
     ) -> BoxFuture<'a, Result<Response<Body>, Error>> {
-        Box::pin(answer(request, repository))
+        Box::pin(answer(self.rules, request, repository))
     }
 
     /// As `PublishPackageVersion` would: over a quota is 402 here too.
@@ -149,11 +165,18 @@ impl Protocol for Generic {
 }
 
 async fn answer(
+    rules: Rules,
     request: HttpRequest<Body>,
     repository: &OpenRepository,
 ) -> Result<Response<Body>, Error> {
     let (parts, mut body) = request.into_parts();
     let accept = parts.headers.get(ACCEPT);
+    if !rules.has_endpoint {
+        upload::drain(&parts.headers, &mut body).await;
+        let message =
+            "generic packages have no endpoint on this server: use the operations of the API";
+        return Ok(Refusal::new(StatusCode::NOT_FOUND, message).answer(accept));
+    }
     let parsed = match Request::parse(&parts.method, parts.uri.path(), parts.uri.query()) {
         Ok(parsed) => parsed,
         Err(refused) => {

@@ -123,16 +123,22 @@ fn other_requests_are_refused() {
 
 #[test]
 fn names_given_through_the_api_hold_to_the_same_rules() {
-    assert!(Generic.package(Some("ns"), "p", true).is_ok());
-    assert!(Generic.package(None, "p", false).is_err());
+    assert!(Generic::default().package(Some("ns"), "p", true).is_ok());
+    assert!(Generic::default().package(None, "p", false).is_err());
     for bad in [".", "..", "u\u{308}", "a b", ""] {
-        assert!(Generic.package(Some(bad), "p", false).is_err(), "{bad}");
-        assert!(Generic.package(Some("ns"), bad, false).is_err(), "{bad}");
-        assert!(Generic.version(bad).is_err(), "{bad}");
+        assert!(
+            Generic::default().package(Some(bad), "p", false).is_err(),
+            "{bad}"
+        );
+        assert!(
+            Generic::default().package(Some("ns"), bad, false).is_err(),
+            "{bad}"
+        );
+        assert!(Generic::default().version(bad).is_err(), "{bad}");
     }
     assert!(
-        !Generic.retention().upstream,
+        !Generic::default().retention().upstream,
         "generic packages are never looked up"
     );
-    assert!(Generic.connections().is_empty());
+    assert!(Generic::default().connections().is_empty());
 }

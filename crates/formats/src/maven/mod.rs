@@ -50,15 +50,15 @@ pub struct Rules {
     pub accepts_unverified: bool,
 }
 
-impl Maven {
-    /// As strict as AWS.
-    pub const DEFAULT: Self = Self {
-        rules: Rules {
+/// As strict as AWS.
+impl Default for Rules {
+    fn default() -> Self {
+        Self {
             requires_pom: false,
             is_strict_about_poms: false,
             accepts_unverified: true,
-        },
-    };
+        }
+    }
 }
 
 impl Format for Maven {

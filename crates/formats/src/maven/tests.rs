@@ -3,14 +3,20 @@
 use catalog::{AssetId, AssetRecord, Digests, Format as _, ListedVersion, Status, Timestamp};
 use http::Method;
 
-use super::Maven;
 use super::document::{ArtifactPart, Metadata, MetadataError, Plugin, render, render_snapshot};
 use super::read::snapshot_files;
 use super::request::{FileKind, Request, Target};
 use super::snapshot::{Snapshot, Stamp, parse_compact};
 use super::xml::{MAX_NODES, XmlError};
+use super::{Maven, Rules};
 
-const MAVEN: Maven = Maven::DEFAULT;
+const MAVEN: Maven = Maven {
+    rules: Rules {
+        requires_pom: false,
+        is_strict_about_poms: false,
+        accepts_unverified: true,
+    },
+};
 
 /// A request as a line: `asset G:A V FILE KIND checksums`, `metadata DIR checksums`, or the status of its refusal.
 fn line(method: &Method, path: &str) -> String {

@@ -94,7 +94,7 @@ impl World {
             database,
             blobs,
             iam: iam.clone(),
-            formats: formats::formats(),
+            formats: formats::Protocols::new(formats::Rules::default()).formats(),
             remotes,
             completes_versions: false,
             limits: Limits {
@@ -198,7 +198,9 @@ impl World {
         let (method, rest) = line.split_once(' ').unwrap();
         let (format, rest) = rest.split_once('/').unwrap();
         let (repository, path) = rest.split_once('/').unwrap();
-        let protocol = formats::named(format).unwrap();
+        let protocol = formats::Protocols::new(formats::Rules::default())
+            .named(format)
+            .unwrap();
         self.send(
             protocol,
             who,
@@ -265,7 +267,8 @@ impl World {
         name: &str,
     ) -> Vec<String> {
         let open = self.open(&self.admin, repository, "maven").await;
-        let package = formats::named("maven")
+        let package = formats::Protocols::new(formats::Rules::default())
+            .named("maven")
             .unwrap()
             .package(Some(namespace), name, false)
             .unwrap();
@@ -285,7 +288,8 @@ impl World {
         version: &str,
     ) -> Vec<String> {
         let open = self.open(&self.admin, repository, "maven").await;
-        let package = formats::named("maven")
+        let package = formats::Protocols::new(formats::Rules::default())
+            .named("maven")
             .unwrap()
             .package(Some(namespace), name, false)
             .unwrap();

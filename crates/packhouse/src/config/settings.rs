@@ -40,7 +40,9 @@ impl Setting {
 
     /// Where it stands in the file: `blobs.endpoint` is the key `endpoint` of the table `[blobs]`.
     pub(crate) fn key(&self) -> String {
-        for table in ["blobs", "limit", "auth", "audit", "webhook"] {
+        for table in [
+            "blobs", "limit", "auth", "audit", "webhook", "maven", "generic",
+        ] {
             if self.name == table {
                 return format!("{table}.location");
             }
@@ -128,6 +130,14 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "Address of the public registry behind an external connection. `packhouse upstreams detect --write` finds those that this machine's own clients use."),
     setting("complete-versions", "BOOL", "true", Text,
         "Whether the further files of a version that was taken from a public registry (sources, documentation) are fetched in the background, or only when somebody asks for them."),
+    setting("maven-require-pom", "", "false", Switch,
+        "Publishes no version of a Maven package that has no POM."),
+    setting("maven-strict-pom", "", "false", Switch,
+        "Refuses a POM for other coordinates than those of its path, instead of keeping it with a warning."),
+    setting("maven-refuse-unverified", "", "false", Switch,
+        "Takes no file of a public Maven repository that has no checksum beside it."),
+    setting("generic-http", "BOOL", "true", Text,
+        "Whether generic packages have an HTTP endpoint beside the operations of the API."),
     setting("master-key-file", "FILE", "", Text,
         "The key that seals all stored secrets. Without it `master.key` in the data directory, made by the first start. Keep it apart from backups of the database."),
     setting("auth-strict-root", "", "false", Switch,

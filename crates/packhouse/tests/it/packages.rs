@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::server::{Server, basic};
-use crate::wire::{Wire, get};
+use crate::wire::{Wire, ask, get};
 
 const ANY: &str = "/d/team-111122223333/maven/app/com/example/a/1.0/a-1.0.jar";
 
@@ -173,4 +173,20 @@ fn a_client_that_waits_for_permission_is_not_asked_for_a_body_that_is_refused() 
         server.address
     ));
     assert_eq!(wire.answer().status, 401, "and not 100");
+}
+
+#[test]
+fn the_endpoint_of_generic_packages_can_be_switched_off() {
+    let server = Server::start(&["--generic-http", "false"]);
+    server.make_repository("app");
+    assert_eq!(server.publish("app", b"bytes").status, 200);
+    let path = "/d/team-111122223333/generic/app/ns/thing/1.0/thing.bin";
+    let answer = get(&server.address, path, &basic(&server.token()));
+    assert_eq!(answer.status, 404);
+    assert!(answer.text().contains("operations of the API"));
+    let answer = ask(&server.address, server.asking_for_asset("app"));
+    assert_eq!(
+        (answer.status, answer.body.as_slice()),
+        (200, &b"bytes"[..])
+    );
 }
