@@ -168,7 +168,7 @@ impl Explained {
             id,
             time: draft.arrival.at.iso8601(),
             request_id: draft.arrival.request_id.clone(),
-            event_id: draft.id.clone(),
+            event_id: draft.id().to_owned(),
             principal: caller.arn().to_owned(),
             account: *caller.account(),
             resource_account: last.map_or(*caller.account(), |asked| asked.owner),

@@ -4,9 +4,10 @@
 //! become a record: a draft is one only when it was called by somebody, or refused to a stranger.
 
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use aws::{AccountId, Timestamp};
+use http::{HeaderValue, Method};
 use iam::{Caller, Trace};
 use serde_json::{Map, Value};
 
@@ -17,8 +18,8 @@ pub struct Arrival {
     pub request_id: String,
     /// When.
     pub at: Timestamp,
-    /// `GET`.
-    pub method: String,
+    /// How.
+    pub method: Method,
     /// Without the query.
     pub path: String,
     /// From where, as far as it is known.
@@ -26,9 +27,9 @@ pub struct Arrival {
     /// Whether it came over TLS.
     pub secure: bool,
     /// What it says it wants to speak to.
-    pub host: Option<String>,
+    pub host: Option<HeaderValue>,
     /// What it says it is.
-    pub user_agent: Option<String>,
+    pub user_agent: Option<HeaderValue>,
 }
 
 /// Which face of the server is spoken to.
@@ -75,8 +76,10 @@ pub struct Refused {
 /// One request, to be recorded at its end.
 #[derive(Debug)]
 pub struct Draft {
-    pub(crate) id: String,
-    pub(crate) arrival: Arrival,
+    /// Made when first asked for: of many alike, one has a record.
+    id: OnceLock<String>,
+    /// How it arrived.
+    pub arrival: Arrival,
     trace: Trace,
     state: Mutex<State>,
 }
@@ -127,11 +130,16 @@ impl Draft {
     /// A request that has just arrived.
     pub fn new(arrival: Arrival) -> Arc<Self> {
         Arc::new(Self {
-            id: new_id(arrival.at),
+            id: OnceLock::new(),
             arrival,
             trace: Trace::default(),
             state: Mutex::default(),
         })
+    }
+
+    /// That of its record.
+    pub(crate) fn id(&self) -> &str {
+        self.id.get_or_init(|| new_id(self.arrival.at))
     }
 
     /// Collects what it asks for; run everything that answers it inside [`Trace::follow`].
@@ -215,8 +223,45 @@ impl Draft {
         self.state().committed = true;
     }
 
+    /// What it has in common with others that become one record with it, if it only read a package and was let.
+    pub(crate) fn alike(&self) -> Option<String> {
+        let state = self.state();
+        let Who::Caller(caller) = &state.who else {
+            return None;
+        };
+        let is_plain = state.service == Some(Service::Packages)
+            && state.operation.is_none()
+            && state.refused.is_none()
+            && !state.committed
+            && matches!(self.arrival.method, Method::GET | Method::HEAD)
+            && self.trace.only_asked("codeartifact:ReadFromRepository");
+        if !is_plain {
+            return None;
+        }
+        let Arrival {
+            method,
+            path,
+            source_ip,
+            user_agent,
+            ..
+        } = &self.arrival;
+        let status = state.outcome.map_or(0, |outcome| outcome.status);
+        let agent = user_agent.as_ref().map_or(&[][..], HeaderValue::as_bytes);
+        Some(format!(
+            "{}\n{}\n{source_ip:?}\n{}\n{method} {path}\n{status}",
+            caller.arn(),
+            caller.access_key_id(),
+            agent.escape_ascii(),
+        ))
+    }
+
     pub(crate) fn snapshot(&self) -> State {
         self.state().clone()
+    }
+
+    /// Whether somebody asked who did not prove who they are.
+    pub(crate) fn is_of_stranger(&self) -> bool {
+        matches!(self.state().who, Who::Stranger { .. })
     }
 
     /// Whether a record is made of it.

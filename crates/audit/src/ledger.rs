@@ -22,7 +22,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::decision::{self, Explained};
-use crate::draft::{Draft, Service, Who, new_id};
+use crate::draft::{Draft, new_id};
 use crate::file::{Files, Keeping};
 use crate::gate::Gate;
 use crate::record::{Home, Record};
@@ -145,7 +145,7 @@ impl Ledger {
     pub fn companion(&self, draft: &Arc<Draft>) -> Companion {
         let (draft, home) = (Arc::clone(draft), self.0.home.clone());
         Companion::new(move |tx| {
-            if matches!(draft.snapshot().who, Who::Nobody | Who::Stranger { .. }) {
+            if !draft.is_recorded() || draft.is_of_stranger() {
                 return Ok(());
             }
             let Some(record) = Record::of(&draft, &home) else {
@@ -162,8 +162,7 @@ impl Ledger {
         if !draft.is_recorded() {
             return;
         }
-        let is_stranger = matches!(draft.snapshot().who, Who::Stranger { .. });
-        if is_stranger
+        if draft.is_of_stranger()
             && !self
                 .0
                 .gate
@@ -386,29 +385,24 @@ impl Writer {
 
     /// Adds a request to what is written; whether it is a read that was granted.
     fn add(&mut self, draft: &Arc<Draft>, batch: &mut Batch) -> bool {
-        let Some(record) = Record::of(draft, &self.inner.home) else {
+        let home = &self.inner.home;
+        if let Some(key) = draft.alike() {
+            let record = || Record::of(draft, home);
+            let alone = self.window.hold(key, draft.arrival.at, record);
+            batch.records.extend(alone);
+            return true;
+        }
+        let Some(record) = Record::of(draft, home) else {
             return true;
         };
-        let state = draft.snapshot();
-        if state.committed {
-            batch.committed.push(draft.id.clone());
+        if draft.snapshot().committed {
+            batch.committed.push(draft.id().to_owned());
         }
         if let Some(explained) = Explained::of(draft) {
             batch.decisions.push((explained, draft.arrival.at.millis()));
         }
-        let is_read = state.service == Some(Service::Packages)
-            && record.event == "ReadFromRepository"
-            && !record.failed
-            && !state.committed;
-        if is_read {
-            let key = alike(draft, &record, &state);
-            batch
-                .records
-                .extend(self.window.hold(key, record, draft.arrival.at));
-        } else {
-            batch.records.push(record);
-        }
-        is_read
+        batch.records.push(record);
+        false
     }
 
     /// Records of what was only counted.
@@ -498,22 +492,4 @@ async fn file(inner: &Arc<Inner>, lines: Vec<u8>, now: Timestamp) {
         inner.counters.failures.fetch_add(1, Ordering::Relaxed);
         tracing::error!(%error, "records cannot be written into their file");
     }
-}
-
-/// What reads have in common that become one record.
-fn alike(draft: &Draft, record: &Record, state: &crate::draft::State) -> String {
-    let arrival = &draft.arrival;
-    let key = match &state.who {
-        Who::Caller(caller) => caller.access_key_id(),
-        _ => String::new(),
-    };
-    let status = state.outcome.map_or(0, |outcome| outcome.status);
-    format!(
-        "{}\n{key}\n{:?}\n{}\n{} {}\n{status}",
-        record.principal,
-        arrival.source_ip,
-        arrival.user_agent.as_deref().unwrap_or_default(),
-        arrival.method,
-        arrival.path,
-    )
 }

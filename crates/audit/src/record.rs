@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use aws::{AccountId, Region};
+use http::{HeaderValue, Method};
 use iam::Evaluation;
 use iam::policy::PolicyType;
 use serde_json::{Map, Value, json};
@@ -69,7 +70,7 @@ impl Record {
             document.insert(name.to_owned(), value);
         };
         put("eventVersion", json!(EVENT_VERSION));
-        put("eventID", json!(draft.id));
+        put("eventID", json!(draft.id()));
         put("requestID", json!(arrival.request_id));
         put("eventTime", json!(arrival.at.iso8601()));
         put("eventSource", json!(service.source()));
@@ -90,7 +91,7 @@ impl Record {
         if let Some(ip) = arrival.source_ip {
             put("sourceIPAddress", json!(ip.to_canonical().to_string()));
         }
-        if let Some(agent) = &arrival.user_agent {
+        if let Some(agent) = text(arrival.user_agent.as_ref()) {
             put("userAgent", json!(cut(agent)));
         }
         put(
@@ -122,7 +123,7 @@ impl Record {
         if arrival.secure {
             put(
                 "tlsDetails",
-                json!({"clientProvidedHostHeader": arrival.host}),
+                json!({"clientProvidedHostHeader": text(arrival.host.as_ref())}),
             );
         }
         let resource = evaluations
@@ -130,7 +131,7 @@ impl Record {
             .map(|asked| asked.resource.as_str())
             .find(|resource| *resource != "*");
         Some(Self {
-            id: draft.id.clone(),
+            id: draft.id().to_owned(),
             at: arrival.at.millis(),
             accounts: accounts(&state.who, &evaluations, home),
             event,
@@ -192,7 +193,12 @@ impl Record {
 }
 
 /// Package requests are named after the action that they ask for.
-fn event_name(state: &State, service: Service, evaluations: &[Evaluation], method: &str) -> String {
+fn event_name(
+    state: &State,
+    service: Service,
+    evaluations: &[Evaluation],
+    method: &Method,
+) -> String {
     if let Some(operation) = &state.operation {
         return operation.clone();
     }
@@ -212,8 +218,8 @@ fn event_name(state: &State, service: Service, evaluations: &[Evaluation], metho
     }
     let asked = other.or(read);
     asked
-        .unwrap_or(match method {
-            "GET" | "HEAD" => "ReadFromRepository",
+        .unwrap_or(match *method {
+            Method::GET | Method::HEAD => "ReadFromRepository",
             _ => "PublishPackageVersion",
         })
         .to_owned()
@@ -238,7 +244,7 @@ const BEARER: &str = "bearerTokenId";
 fn additional(draft: &Draft, state: &State, service: Service, evaluations: &[Evaluation]) -> Value {
     let mut data = json!({});
     if service == Service::Packages {
-        data["httpMethod"] = json!(draft.arrival.method);
+        data["httpMethod"] = json!(draft.arrival.method.as_str());
         data["requestUri"] = json!(scrubbed(&draft.arrival.path));
     }
     for (name, value) in draft.trace().notes() {
@@ -314,6 +320,11 @@ fn error_code(code: &str) -> &str {
         "AccessDeniedException" => "AccessDenied",
         code => code,
     }
+}
+
+/// What a header says, if that is text.
+fn text(value: Option<&HeaderValue>) -> Option<&str> {
+    value?.to_str().ok()
 }
 
 /// At most so much of what a client says.

@@ -35,23 +35,29 @@ impl Window {
         }
     }
 
-    /// Takes a read in; gives it back when it has to be recorded by itself. `key` is all that it has in common with the
-    /// ones it stands for.
-    pub(crate) fn hold(&mut self, key: String, record: Record, at: Timestamp) -> Option<Record> {
+    /// Takes a read in; gives its record back when it has to be recorded by itself. `key` is all that it has in common
+    /// with the ones it stands for: only of the first of them is a record made.
+    pub(crate) fn hold(
+        &mut self,
+        key: String,
+        at: Timestamp,
+        record: impl FnOnce() -> Option<Record>,
+    ) -> Option<Record> {
         if self.length.is_zero() {
-            return Some(record);
+            return record();
         }
         if let Some(held) = self.held.get_mut(&key) {
             held.count += 1;
             held.last = held.last.max(at);
             return None;
         }
+        let first = record()?;
         if self.held.len() >= HELD {
-            return Some(record);
+            return Some(first);
         }
         self.began.get_or_insert(at);
         let held = Held {
-            first: record,
+            first,
             last: at,
             count: 1,
         };

@@ -79,6 +79,13 @@ impl Trace {
         self.kept().evaluations.clone()
     }
 
+    /// Whether anything was asked, and nothing but this, and all of it was granted.
+    pub fn only_asked(&self, action: &str) -> bool {
+        let kept = self.kept();
+        let granted = |asked: &Evaluation| asked.id.is_none() && asked.action == action;
+        !kept.evaluations.is_empty() && kept.evaluations.iter().all(granted)
+    }
+
     /// The notes so far, each name once.
     pub fn notes(&self) -> Vec<(&'static str, String)> {
         self.kept().notes.clone()

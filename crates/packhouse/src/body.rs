@@ -224,7 +224,7 @@ impl HttpBody for Leaving {
             }
             Some(Err(error)) => {
                 tracing::warn!(
-                    request.id = self.record.id,
+                    request.id = self.record.id(),
                     error = &**error as &dyn StdError,
                     "the body of an answer failed"
                 );

@@ -75,7 +75,7 @@ pub(crate) async fn answer(
     let body = Arriving::new(incoming, parts.headers.contains_key(EXPECT));
     let door = Door::of(&parts.method, parts.uri.path(), parts.uri.query());
     let is_head = parts.method == Method::HEAD;
-    let span = tracing::info_span!("request", request.id = record.id);
+    let span = tracing::info_span!("request", request.id = record.id());
 
     // Boxed: each wrapper below would hold it a second time.
     let through = Box::pin(async {
@@ -106,7 +106,7 @@ pub(crate) async fn answer(
         house.metrics.panics.fetch_add(1, Ordering::Relaxed);
         defect(door, &record)
     });
-    if let Ok(id) = HeaderValue::from_str(&record.id) {
+    if let Ok(id) = HeaderValue::from_str(record.id()) {
         let headers = response.headers_mut();
         headers.insert(aws::fault::REQUEST_ID, id.clone());
         headers.insert(X_REQUEST_ID, id);

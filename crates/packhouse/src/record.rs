@@ -6,9 +6,9 @@ use std::time::Instant;
 use audit::{Arrival, Draft, Refused};
 use aws::{AccountId, Dialect, Fault};
 use formats::{Body, full};
-use http::header::{HOST, HeaderName, USER_AGENT};
+use http::header::{HOST, USER_AGENT};
 use http::request::Parts;
-use http::{HeaderMap, Method, Response, StatusCode};
+use http::{Response, StatusCode};
 use iam::Caller;
 
 use crate::house::SharedHouse;
@@ -21,11 +21,7 @@ use crate::request_id;
 /// Never in here: a token, a signature, a query string.
 pub(crate) struct Record {
     house: SharedHouse,
-    /// In every answer, for the log and for support.
-    pub(crate) id: String,
     started: Instant,
-    method: Method,
-    path: String,
     /// Who answers.
     pub(crate) face: Face,
     /// How an error is to be written, once that is known.
@@ -46,23 +42,20 @@ impl Record {
             .metrics
             .running
             .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        let id = request_id::next(house.clock.now());
+        let now = house.clock.now();
         let draft = Draft::new(Arrival {
-            request_id: id.clone(),
-            at: house.clock.now(),
-            method: parts.method.to_string(),
+            request_id: request_id::next(now),
+            at: now,
+            method: parts.method.clone(),
             path: parts.uri.path().to_owned(),
             source_ip: peer.source.ip,
             secure: peer.source.secure_transport,
-            host: text(&parts.headers, &HOST),
-            user_agent: text(&parts.headers, &USER_AGENT),
+            host: parts.headers.get(HOST).cloned(),
+            user_agent: parts.headers.get(USER_AGENT).cloned(),
         });
         Self {
             house: house.clone(),
-            id,
             started: Instant::now(),
-            method: parts.method.clone(),
-            path: parts.uri.path().to_owned(),
             face: Face::Other,
             dialect: None,
             caller: None,
@@ -71,6 +64,11 @@ impl Record {
             draft,
             is_noted: false,
         }
+    }
+
+    /// In every answer, for the log and for support.
+    pub(crate) fn id(&self) -> &str {
+        &self.draft.arrival.request_id
     }
 
     /// Somebody has proved who they are.
@@ -99,7 +97,7 @@ impl Record {
             message: fault.message.clone(),
             decision: fault.decision.clone(),
         });
-        fault.response(dialect, &self.id).map(full)
+        fault.response(dialect, self.id()).map(full)
     }
 
     /// The head of the answer is known. What is not a download is recorded here, before its client can read it, so that
@@ -130,12 +128,13 @@ impl Record {
             .answered(self.face, status.as_u16(), took, bytes);
         let ms = took.as_secs_f64() * 1000.0;
         let status = status.as_u16();
+        let arrival = &self.draft.arrival;
         macro_rules! line {
             ($level:ident, $message:literal) => {
                 tracing::$level!(
-                    request.id = %self.id,
-                    request.method = %self.method,
-                    request.path = &*self.path,
+                    request.id = %arrival.request_id,
+                    request.method = %arrival.method,
+                    request.path = &*arrival.path,
                     caller = self.caller.as_deref(),
                     operation = self.operation.as_deref(),
                     repository = self.repository.as_deref(),
@@ -154,9 +153,4 @@ impl Record {
             _ => line!(info, "answered"),
         }
     }
-}
-
-fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
-    let value = headers.get(name)?.to_str().ok()?;
-    Some(value.to_owned())
 }

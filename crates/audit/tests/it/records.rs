@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use audit::{Arrival, Draft, Error, Lookup, Refused, Service};
 use catalog::{Action, Error as CatalogError};
+use http::{HeaderValue, Method};
 use serde_json::json;
 
 use crate::world::World;
@@ -13,12 +14,12 @@ fn arrival(world: &World, path: &str) -> Arrival {
     Arrival {
         request_id: "11111111-2222-4333-8444-555555555555".to_owned(),
         at: world.clock.now(),
-        method: "GET".to_owned(),
+        method: Method::GET,
         path: path.to_owned(),
         source_ip: Some("203.0.113.40".parse().unwrap()),
         secure: true,
-        host: Some("packages.example".to_owned()),
-        user_agent: Some("aws-cli/1.45.11".to_owned()),
+        host: Some(HeaderValue::from_static("packages.example")),
+        user_agent: Some(HeaderValue::from_static("aws-cli/1.45.11")),
     }
 }
 
@@ -320,10 +321,22 @@ async fn refusals_of_strangers_are_recorded_up_to_a_number_and_counted_beyond() 
 #[tokio::test]
 async fn reads_that_are_alike_become_one_record_where_that_is_wanted() {
     let world = World::begin_with(Duration::from_mins(10)).await;
+    let world = world.with_repository().await;
+    world.clock.advance(Duration::from_secs(1));
     for path in ["/d/a", "/d/a", "/d/b", "/d/a"] {
         let draft = Draft::new(arrival(&world, path));
         draft.called_by(&world.admin);
-        draft.asks(Service::Packages, "ReadFromRepository", true);
+        draft.asks_for_packages();
+        let at = world.repository();
+        let read = world
+            .catalog
+            .repository(&world.admin, Action::ReadFromRepository, &at);
+        draft
+            .trace()
+            .follow(Box::pin(read))
+            .await
+            .map(drop)
+            .unwrap();
         draft.ended(200, Some(7));
         world.ledger.note(&draft);
         world.clock.advance(Duration::from_secs(1));

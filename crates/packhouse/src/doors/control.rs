@@ -243,8 +243,10 @@ async fn query_answer(
     record.draft.asks(spoken_to, name, reads);
     record.draft.with(written::form(name, &form));
     let answer = match dialect {
-        Dialect::Ec2 => house.iam.call_ec2(&caller, &form, &record.id).await?,
-        Dialect::Query(_) | Dialect::RestJson => house.iam.call(&caller, &form, &record.id).await?,
+        Dialect::Ec2 => house.iam.call_ec2(&caller, &form, record.id()).await?,
+        Dialect::Query(_) | Dialect::RestJson => {
+            house.iam.call(&caller, &form, record.id()).await?
+        }
     };
     if !reads && let Some(answer) = written::form_answer(answer.body()) {
         record.draft.answered_with(answer);
