@@ -31,14 +31,17 @@ mod tags;
 mod targets;
 mod users;
 mod versions;
+mod web_identity;
 
 use std::pin::Pin;
 
-use aws::query::Form;
+use aws::query::{Form, query_response};
+use aws::xml::Xml;
 use aws::{Fault, QueryService};
 use bytes::Bytes;
 use http::{Response, StatusCode};
 
+use crate::caller::Source;
 use crate::{Caller, Iam};
 use call::{Answered, Call};
 
@@ -56,8 +59,72 @@ pub struct Operation {
     function: Function,
 }
 
-type Function = for<'a> fn(Call<'a>) -> Answer<'a>;
-type Answer<'a> = Pin<Box<dyn Future<Output = Answered> + Send + 'a>>;
+#[derive(Clone, Copy, Debug)]
+enum Function {
+    /// For a caller who has signed.
+    Signed(for<'a> fn(Call<'a>) -> Answer<'a, Answered>),
+    /// For anybody: what they show instead is the operation's to judge.
+    Unsigned(for<'a> fn(Unsigned<'a>) -> Answer<'a, Heard>),
+}
+
+type Answer<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Somebody without a key, whom an identity provider vouches for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Vouched {
+    /// The provider's ARN.
+    pub provider: String,
+    /// What it calls them.
+    pub subject: String,
+}
+
+/// What became of a call without a signature.
+#[derive(Debug)]
+pub struct Heard {
+    /// Who has called, once that is proven; they may be refused still.
+    pub vouched: Option<Vouched>,
+    /// The answer.
+    pub answered: Result<Response<Bytes>, Fault>,
+}
+
+impl Heard {
+    fn nobody(fault: Fault) -> Self {
+        Self {
+            vouched: None,
+            answered: Err(fault),
+        }
+    }
+}
+
+/// One call without a signature.
+#[derive(Clone, Copy)]
+struct Unsigned<'a> {
+    iam: &'a Iam,
+    source: &'a Source,
+    form: &'a Form,
+    service: QueryService,
+    operation: &'static str,
+    request_id: &'a str,
+}
+
+impl Unsigned<'_> {
+    fn answer(&self, result: impl FnOnce(&mut Xml)) -> Response<Bytes> {
+        query_response(self.operation, self.service, self.request_id, result)
+    }
+}
+
+/// The operation that a form asks for, if there is one.
+fn find(form: &Form) -> Option<&'static Operation> {
+    let (service, name) = (service(form.version())?, form.action().ok()?);
+    OPERATIONS
+        .iter()
+        .find(|operation| operation.service == service && operation.name == name)
+}
+
+/// Whether the form asks for an operation that comes without a signature. One that it comes with counts for nothing.
+pub fn is_unsigned(form: &Form) -> bool {
+    find(form).is_some_and(|operation| matches!(operation.function, Function::Unsigned(_)))
+}
 
 /// What `GetSessionToken` credentials may call: they carry no proof of a second factor, so nothing that such a proof could
 /// be asked for.
@@ -83,14 +150,8 @@ impl Iam {
         form: &Form,
         request_id: &str,
     ) -> Result<Response<Bytes>, Fault> {
-        let name = form.action()?;
-        let service = service(form.version());
-        let operation = OPERATIONS
-            .iter()
-            .find(|operation| Some(operation.service) == service && operation.name == name);
-        let Some(operation) = operation else {
-            return Err(form.unknown_action());
-        };
+        form.action()?;
+        let operation = find(form).ok_or_else(|| form.unknown_action())?;
         let for_own_session =
             operation.service == QueryService::Sts && OWN_SESSION_MAY.contains(&operation.name);
         if caller.identity().is_own_session() && !for_own_session {
@@ -100,14 +161,41 @@ impl Iam {
                 "The security token included in the request is invalid.",
             ));
         }
-        (operation.function)(Call {
-            iam: self,
-            caller,
-            form,
-            service: operation.service,
-            operation: operation.name,
-            request_id,
-        })
-        .await
+        match operation.function {
+            Function::Signed(function) => {
+                function(Call {
+                    iam: self,
+                    caller,
+                    form,
+                    service: operation.service,
+                    operation: operation.name,
+                    request_id,
+                })
+                .await
+            }
+            Function::Unsigned(_) => {
+                let heard = self.call_unsigned(caller.source(), form, request_id).await;
+                heard.answered
+            }
+        }
+    }
+
+    /// Answers a call that came without a signature. Errors: `InvalidAction` for operations that need one; the operation's
+    /// own.
+    pub async fn call_unsigned(&self, source: &Source, form: &Form, request_id: &str) -> Heard {
+        match find(form).map(|operation| (operation, operation.function)) {
+            Some((operation, Function::Unsigned(function))) => {
+                function(Unsigned {
+                    iam: self,
+                    source,
+                    form,
+                    service: operation.service,
+                    operation: operation.name,
+                    request_id,
+                })
+                .await
+            }
+            Some((_, Function::Signed(_))) | None => Heard::nobody(form.unknown_action()),
+        }
     }
 }
