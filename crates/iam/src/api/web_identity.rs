@@ -92,14 +92,12 @@ impl Wanted {
         params::check_tags(&tags)?;
         let session_tags = SessionTags::of(None, tags, transitive)
             .map_err(|conflict| sts::invalid_parameter(conflict.to_string()))?;
-        let source_identity = match claims.get(SOURCE_IDENTITY) {
-            None => None,
-            Some(_) => {
-                let text = claims.text(SOURCE_IDENTITY).map(sts::source_identity);
-                let wrong = || invalid_token(format!("The claim {SOURCE_IDENTITY} is not valid"));
-                Some(text.and_then(Result::ok).ok_or_else(wrong)?)
-            }
+        let read = |_| {
+            let read = claims.text(SOURCE_IDENTITY).map(sts::source_identity);
+            read.and_then(Result::ok)
+                .ok_or_else(|| invalid_token(format!("The claim {SOURCE_IDENTITY} is not valid")))
         };
+        let source_identity = claims.get(SOURCE_IDENTITY).map(read).transpose()?;
         Ok(Self {
             session_tags,
             source_identity,
