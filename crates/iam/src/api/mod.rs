@@ -62,12 +62,12 @@ pub struct Operation {
 #[derive(Clone, Copy, Debug)]
 enum Function {
     /// For a caller who has signed.
-    Signed(for<'a> fn(Call<'a>) -> Answer<'a, Answered>),
+    Signed(for<'a> fn(Call<'a>) -> Answer<'a>),
     /// For anybody: what they show instead is the operation's to judge.
-    Unsigned(for<'a> fn(Unsigned<'a>) -> Answer<'a, Heard>),
+    Unsigned(for<'a> fn(Unsigned<'a>) -> Answer<'a>),
 }
 
-type Answer<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+type Answer<'a> = Pin<Box<dyn Future<Output = Answered> + Send + 'a>>;
 
 /// Somebody without a key, whom an identity provider vouches for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,29 +78,13 @@ pub struct Vouched {
     pub subject: String,
 }
 
-/// What became of a call without a signature.
-#[derive(Debug)]
-pub struct Heard {
-    /// Who has called, once that is proven; they may be refused still.
-    pub vouched: Option<Vouched>,
-    /// The answer.
-    pub answered: Result<Response<Bytes>, Fault>,
-}
-
-impl Heard {
-    fn nobody(fault: Fault) -> Self {
-        Self {
-            vouched: None,
-            answered: Err(fault),
-        }
-    }
-}
-
 /// One call without a signature.
 #[derive(Clone, Copy)]
 struct Unsigned<'a> {
     iam: &'a Iam,
     source: &'a Source,
+    /// Told as soon as it is proven who calls, before anything is changed or refused because of who it is.
+    vouched: &'a (dyn Fn(Vouched) + Send + Sync),
     form: &'a Form,
     service: QueryService,
     operation: &'static str,
@@ -108,8 +92,17 @@ struct Unsigned<'a> {
 }
 
 impl Unsigned<'_> {
-    fn answer(&self, result: impl FnOnce(&mut Xml)) -> Response<Bytes> {
-        query_response(self.operation, self.service, self.request_id, result)
+    #[expect(
+        clippy::unnecessary_wraps,
+        reason = "every operation ends with it, and gives what it gives"
+    )]
+    fn answer(&self, result: impl FnOnce(&mut Xml)) -> Answered {
+        Ok(query_response(
+            self.operation,
+            self.service,
+            self.request_id,
+            result,
+        ))
     }
 }
 
@@ -174,20 +167,30 @@ impl Iam {
                 .await
             }
             Function::Unsigned(_) => {
-                let heard = self.call_unsigned(caller.source(), form, request_id).await;
-                heard.answered
+                let nobody_listens = |_| {};
+                self.call_unsigned(caller.source(), &nobody_listens, form, request_id)
+                    .await
             }
         }
     }
 
-    /// Answers a call that came without a signature. Errors: `InvalidAction` for operations that need one; the operation's
-    /// own.
-    pub async fn call_unsigned(&self, source: &Source, form: &Form, request_id: &str) -> Heard {
+    /// Answers a call that came without a signature. `vouched` is told who calls as soon as that is proven, before
+    /// anything is changed, or refused because of who it is.
+    ///
+    /// Errors: `InvalidAction` for operations that need a signature; the operation's own.
+    pub async fn call_unsigned(
+        &self,
+        source: &Source,
+        vouched: &(dyn Fn(Vouched) + Send + Sync),
+        form: &Form,
+        request_id: &str,
+    ) -> Result<Response<Bytes>, Fault> {
         match find(form).map(|operation| (operation, operation.function)) {
             Some((operation, Function::Unsigned(function))) => {
                 function(Unsigned {
                     iam: self,
                     source,
+                    vouched,
                     form,
                     service: operation.service,
                     operation: operation.name,
@@ -195,7 +198,7 @@ impl Iam {
                 })
                 .await
             }
-            Some((_, Function::Signed(_))) | None => Heard::nobody(form.unknown_action()),
+            Some((_, Function::Signed(_))) | None => Err(form.unknown_action()),
         }
     }
 }

@@ -5,14 +5,14 @@
 use std::time::Duration;
 
 use aws::member::check_length;
-use aws::xml::Xml;
 use aws::{AccountId, Arn, Fault, Timestamp, Violation};
 use http::StatusCode;
 
+use super::call::Answered;
 use super::fault::validation_error;
 use super::params;
 use super::sts::{self, Passed};
-use super::{Heard, Unsigned, Vouched};
+use super::{Unsigned, Vouched};
 use crate::assume::SessionTags;
 use crate::policy::json::Json;
 use crate::policy::{Context, PolicyType, Principal, Reason};
@@ -144,34 +144,16 @@ fn tags(claim: &Json) -> Option<(Vec<Tag>, Vec<String>)> {
     (tags.len() <= quotas::TAGS).then_some((tags, transitive))
 }
 
-pub(super) async fn assume_role(call: Unsigned<'_>) -> Heard {
-    let input = match AssumeRoleWithWebIdentity::read(call) {
-        Ok(input) => input,
-        Err(fault) => return Heard::nobody(fault),
-    };
-    let verified = call
+pub(super) async fn assume_role(call: Unsigned<'_>) -> Answered {
+    let input = AssumeRoleWithWebIdentity::read(call)?;
+    let identity = call
         .iam
         .verify_web_identity(&input.account, &input.token)
-        .await;
-    let identity = match verified {
-        Ok(identity) => identity,
-        Err(error) => return Heard::nobody(error.into()),
-    };
-    let vouched = Vouched {
+        .await?;
+    (call.vouched)(Vouched {
         provider: identity.provider.arn.clone(),
         subject: identity.subject.clone(),
-    };
-    Heard {
-        vouched: Some(vouched),
-        answered: take(call, input, identity).await,
-    }
-}
-
-async fn take(
-    call: Unsigned<'_>,
-    input: AssumeRoleWithWebIdentity,
-    identity: WebIdentity,
-) -> super::call::Answered {
+    });
     let wanted = Wanted::read(&identity.claims)?;
     let role = admitted(call, &input, &identity, &wanted).await?;
     let duration = sts::duration(false, &role, input.passed.duration)?;
@@ -195,7 +177,7 @@ async fn take(
         policies,
     };
     let temporary = call.iam.start_session(&role.account, None, new).await?;
-    Ok(call.answer(|xml: &mut Xml| {
+    call.answer(|xml| {
         sts::credentials(xml, &temporary);
         xml.text("SubjectFromWebIdentityToken", &identity.subject);
         sts::assumed_role(xml, &role, &input.session_name);
@@ -203,7 +185,7 @@ async fn take(
             .text("Provider", &identity.provider.arn)
             .text("Audience", &identity.audience)
             .optional("SourceIdentity", source_identity);
-    }))
+    })
 }
 
 /// The role, if it lets the bearer of the token in with all that the token asks for. One that is not there lets nobody in,

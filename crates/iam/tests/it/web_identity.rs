@@ -1,6 +1,7 @@
 //! `AssumeRoleWithWebIdentity`: which tokens are believed, and whom a role lets in.
 
 use std::fmt::Write as _;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use aws::Fault;
@@ -8,7 +9,9 @@ use aws::percent::encode;
 use aws::query::Form;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bytes::Bytes;
 use hmac::{Hmac, KeyInit as _, Mac as _};
+use http::Response;
 use iam::Source;
 use iam::api::Vouched;
 use serde_json::{Value, json};
@@ -116,16 +119,21 @@ impl House {
             _ = write!(body, "&{name}={}", encode(value));
         }
         let form = Form::parse(body.as_bytes()).unwrap();
-        let heard = self
-            .iam
-            .call_unsigned(&Source::default(), &form, "id")
-            .await;
-        let answer = heard.answered.map(|answer| {
+        let (answer, vouched) = self.unsigned(&form).await;
+        let answer = answer.map(|answer| {
             let xml = Element::parse(std::str::from_utf8(answer.body()).unwrap());
             assert_eq!(xml.name, "AssumeRoleWithWebIdentityResponse");
             xml.find("AssumeRoleWithWebIdentityResult").unwrap().clone()
         });
-        (heard.vouched, answer)
+        (vouched, answer)
+    }
+
+    async fn unsigned(&self, form: &Form) -> (Result<Response<Bytes>, Fault>, Option<Vouched>) {
+        let who = OnceLock::new();
+        let vouched = |vouched| who.set(vouched).unwrap();
+        let source = Source::default();
+        let answer = self.iam.call_unsigned(&source, &vouched, form, "id").await;
+        (answer, who.get().cloned())
     }
 
     /// What becomes of a token, as one line.
@@ -195,11 +203,8 @@ async fn a_token_takes_the_role_and_says_who_has_it(house: House) {
     // Nothing else comes without one.
     let form = Form::parse(b"Action=GetCallerIdentity&Version=2011-06-15").unwrap();
     assert!(!iam::api::is_unsigned(&form));
-    let heard = house
-        .iam
-        .call_unsigned(&Source::default(), &form, "id")
-        .await;
-    assert_eq!(heard.answered.unwrap_err().code, "InvalidAction");
+    let (answer, _) = house.unsigned(&form).await;
+    assert_eq!(answer.unwrap_err().code, "InvalidAction");
 }
 
 async fn every_kind_of_signature_is_good_and_only_for_its_kind_of_key(house: House) {
@@ -913,16 +918,11 @@ async fn durations_policies_and_parameters_have_their_limits(house: House) {
         let said = house.told(token).await;
         assert!(said.contains(expected), "{said}");
     }
-    let form = Form::parse(
-        b"Action=AssumeRoleWithWebIdentity&Version=2011-06-15&RoleArn=x&RoleSessionName=y",
-    );
-    let heard = house
-        .iam
-        .call_unsigned(&Source::default(), &form.unwrap(), "id")
-        .await;
-    assert_eq!(heard.vouched, None);
+    let body = b"Action=AssumeRoleWithWebIdentity&Version=2011-06-15&RoleArn=x&RoleSessionName=y";
+    let (answer, vouched) = house.unsigned(&Form::parse(body).unwrap()).await;
+    assert_eq!(vouched, None);
     assert_eq!(
-        line(&heard.answered.unwrap_err()),
+        line(&answer.unwrap_err()),
         "400 MissingParameter The request must contain the parameter WebIdentityToken"
     );
 }
