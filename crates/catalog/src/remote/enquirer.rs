@@ -41,7 +41,9 @@ pub struct Enquirer {
 impl fmt::Debug for Enquirer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let place = &self.place;
-        f.debug_struct("Enquirer").field("place", place).finish()
+        f.debug_struct("Enquirer")
+            .field("place", place)
+            .finish_non_exhaustive()
     }
 }
 
