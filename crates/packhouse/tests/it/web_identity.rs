@@ -100,11 +100,11 @@ fn the_aws_command_and_the_sdk_take_a_role_with_a_token_and_fetch_another_for_pa
     command.arg(issuer.sign("ci", SUBJECT));
     let output = command.output().unwrap();
     assert!(output.status.success(), "{}", said(&output));
-    let taken: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(taken["SubjectFromWebIdentityToken"], SUBJECT);
-    assert_eq!(taken["Audience"], "sts.amazonaws.com");
+    let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(answer["SubjectFromWebIdentityToken"], SUBJECT);
+    assert_eq!(answer["Audience"], "sts.amazonaws.com");
     assert_eq!(
-        taken["AssumedRoleUser"]["Arn"],
+        answer["AssumedRoleUser"]["Arn"],
         format!("arn:aws:sts::{ACCOUNT}:assumed-role/ci/by-hand")
     );
     let get = [
