@@ -19,6 +19,7 @@ mod decisions;
 mod ec2;
 mod escalation;
 mod issuer;
+mod issuer_keys;
 mod limits;
 mod listing;
 mod machine_operations;
