@@ -3,6 +3,7 @@
 Run by client.sh. The operations are read from the table in src/api/operations.rs, so none can be forgotten.
 """
 
+import base64
 import json
 import os
 import re
@@ -11,6 +12,8 @@ import sys
 
 import boto3
 import botocore
+from botocore import UNSIGNED
+from botocore.config import Config
 from botocore.exceptions import ClientError
 
 URL = os.environ["AWS_ENDPOINT_URL"]
@@ -211,6 +214,35 @@ def oidc_providers():
     iam.delete_open_id_connect_provider(OpenIDConnectProviderArn=arn)
 
 
+def web_identity():
+    # Without a signature, as SDKs call it; a token that nobody signed gets no further than its form and its issuer.
+    def part(value):
+        return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()
+
+    unsigned = boto3.session.Session().client("sts", endpoint_url=URL, config=Config(signature_version=UNSIGNED))
+    unsigned.meta.events.register("before-call", lambda model, **_: called.add(f"sts {model.name}"))
+    asked = {"RoleArn": f"arn:aws:iam::{account}:role/ec2-ca", "RoleSessionName": "job"}
+    take = unsigned.assume_role_with_web_identity
+    refused("InvalidIdentityToken", take, WebIdentityToken="no token", **asked)
+    claims = part({"iss": "https://issuer.example", "sub": "job", "aud": "a", "exp": 4_000_000_000})
+    for header in ({"alg": "none", "kid": "k"}, {"alg": "HS256", "kid": "k"}, {"alg": "RS256", "kid": "k", "crit": ["x"]}):
+        refused("InvalidIdentityToken", take, WebIdentityToken=f"{part(header)}.{claims}.c2ln", **asked)
+    token = f"{part({'alg': 'RS256', 'kid': 'k'})}.{claims}.c2ln"
+    said = refused("InvalidIdentityToken", take, WebIdentityToken=token, **asked)
+    assert said == "No OpenIDConnect provider found in your account for https://issuer.example", said
+    # Nothing else comes without a signature.
+    refused("MissingAuthenticationToken", unsigned.get_caller_identity)
+    # A role for everybody's repositories is not stored.
+    shared = iam.create_open_id_connect_provider(Url="https://token.actions.githubusercontent.com", ClientIDList=["sts.amazonaws.com"])
+    arn, name = shared["OpenIDConnectProviderArn"], "token.actions.githubusercontent.com"
+    everybody = trust({"Federated": arn}, "sts:AssumeRoleWithWebIdentity", {"StringEquals": {f"{name}:aud": "sts.amazonaws.com"}})
+    refused("MalformedPolicyDocument", iam.create_role, RoleName="gha", AssumeRolePolicyDocument=everybody)
+    own = trust({"Federated": arn}, "sts:AssumeRoleWithWebIdentity", {"StringLike": {f"{name}:sub": "repo:acme/*"}})
+    iam.create_role(RoleName="gha", AssumeRolePolicyDocument=own)
+    iam.delete_role(RoleName="gha")
+    iam.delete_open_id_connect_provider(OpenIDConnectProviderArn=arn)
+
+
 def the_account():
     iam.create_account_alias(AccountAlias="packhouse-lab")
     assert iam.list_account_aliases()["AccountAliases"] == ["packhouse-lab"]
@@ -355,6 +387,7 @@ SCENARIOS = [
     roles,
     instance_profiles,
     oidc_providers,
+    web_identity,
     the_account,
     simulation,
     what_nobody_has,

@@ -78,7 +78,7 @@ pub use permit::Permit;
 pub use policy::StoredPolicy;
 pub use publish::{Promise, Publication, Published, Then};
 pub use remote::{
-    Asking, Courier, Document, NotSent, Remote, RemoteAsset, RemoteBody, RemoteError,
+    Asking, Courier, Document, Enquirer, NotSent, Remote, RemoteAsset, RemoteBody, RemoteError,
     RemoteListing, RemoteSettings, RemoteVersion, Remotes,
 };
 pub use repository::{NewRepository, PackageFilter, Repository, RepositoryAt, RepositoryChange};

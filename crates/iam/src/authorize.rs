@@ -294,18 +294,14 @@ impl Ask<'_> {
         let is = |policy: Option<&ResourcePolicy>, source: &Arc<PolicySource>| {
             policy.is_some_and(|policy| Arc::ptr_eq(policy.0.policy.source(), source))
         };
-        let ground = |matched: &MatchedStatement| Ground {
-            kind: matched.kind,
-            policy: if is(self.domain_policy, &matched.policy) {
-                "domain".to_owned()
+        let ground = |matched: &MatchedStatement| {
+            let mut ground = Ground::of(matched);
+            if is(self.domain_policy, &matched.policy) {
+                "domain".clone_into(&mut ground.policy);
             } else if is(self.repository_policy, &matched.policy) {
-                "repository".to_owned()
-            } else {
-                matched.policy.name.clone()
-            },
-            arn: matched.policy.arn.clone(),
-            sid: matched.sid.as_deref().map(str::to_owned),
-            index: matched.index,
+                "repository".clone_into(&mut ground.policy);
+            }
+            ground
         };
         decision.matched.iter().map(ground).collect()
     }

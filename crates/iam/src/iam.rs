@@ -18,6 +18,7 @@ use crate::master_key::MasterKey;
 use crate::policies::{self, Compiled};
 use crate::quotas;
 use crate::vault::Vault;
+use crate::web_identity::{IssuerSettings, Issuers};
 
 const MIGRATIONS: &[Migration] = &[
     Migration {
@@ -62,6 +63,8 @@ pub struct Settings {
     pub trust_policy_quota: usize,
     /// Go on with what is remembered when the other nodes have not been heard of for 30 seconds.
     pub trust_unconfirmed: bool,
+    /// How the keys of those are found who sign web identity tokens.
+    pub issuers: IssuerSettings,
 }
 
 impl Settings {
@@ -75,6 +78,7 @@ impl Settings {
             cap_tokens_to_session: false,
             trust_policy_quota: quotas::TRUST_POLICY,
             trust_unconfirmed: false,
+            issuers: IssuerSettings::default(),
         }
     }
 }
@@ -97,6 +101,7 @@ struct Inner {
     compiled: Compiled,
     pages: Sealer,
     noted: Noted,
+    issuers: Issuers,
 }
 
 impl Iam {
@@ -117,6 +122,7 @@ impl Iam {
             vault: Vault::new(database.clone(), master.clone(), settings.clock.clone()),
             database,
             master,
+            issuers: Issuers::new(settings.issuers.clone()),
             settings,
             generation,
             known: ArcSwapOption::empty(),
@@ -165,6 +171,10 @@ impl Iam {
     /// Seals the markers of lists.
     pub(crate) fn pages(&self) -> &Sealer {
         &self.0.pages
+    }
+
+    pub(crate) fn issuers(&self) -> &Issuers {
+        &self.0.issuers
     }
 
     pub(crate) fn noted(&self) -> &Noted {

@@ -50,8 +50,10 @@ mod tags;
 mod token_keys;
 pub mod tokens;
 pub mod trace;
+mod trust;
 mod users;
 pub mod vault;
+mod web_identity;
 
 pub use access_keys::Status;
 pub use accounts::NewAccount;
@@ -70,5 +72,6 @@ pub use principals::Named;
 pub use sessions::{NewSession, SessionPolicies, Temporary};
 pub use trace::{Evaluation, Ground, Trace};
 pub use users::User;
+pub use web_identity::{Fetched, IssuerDocuments, IssuerSettings, NotFetched};
 
 use iam::count;

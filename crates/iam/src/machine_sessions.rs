@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use aws::machine::{Purpose, Statement};
-use aws::{AccountId, MachineId, Timestamp};
+use aws::{MachineId, Timestamp};
 use aws_lc_rs::signature::{ED25519, UnparsedPublicKey};
 use store::{Tx, Value};
 
@@ -15,7 +15,7 @@ use crate::identity::Whose;
 use crate::instance_profiles::InstanceProfile;
 use crate::machine_profiles::Association;
 use crate::machines::{Machine, MachineState, PUBLIC_KEY, takes_turns};
-use crate::policy::{self, Context, Policies, Principal, ResourcePolicies};
+use crate::policy::Principal;
 use crate::roles::Role;
 use crate::sessions::{Kind, Session, Temporary};
 use crate::{Error, Iam};
@@ -213,29 +213,17 @@ impl Iam {
         now: Timestamp,
         source: &Source,
     ) -> Result<bool, Error> {
-        let trust = self.trust_policy(&role.trust_policy)?;
         let tags = self.principal_tags(&role.id).await?;
         let arn = self.machine_arn(&machine.account, machine.id.as_str());
-        let context = trust_context(self, &machine.account, &arn, &tags, now, source);
-        let resource = role.arn();
-        let ask = policy::Ask {
-            principal: Principal::Service { name: MACHINES },
-            action: "sts:AssumeRole",
-            resource: &resource,
-            also: None,
-            resource_owner: role.account.as_str(),
-            repository_administrator: None,
-            context: &context,
-            strict_root: false,
-        };
-        let policies = Policies {
-            resource: ResourcePolicies {
-                role_trust: Some(&trust),
-                ..ResourcePolicies::default()
-            },
-            ..Policies::default()
-        };
-        Ok(policy::evaluate(&ask, &policies).allowed)
+        let mut context = self.trust_context(role, &tags, now, source);
+        context.set("aws:SourceAccount", machine.account.as_str());
+        context.set("aws:SourceArn", arn);
+        context.set("aws:PrincipalIsAWSService", "true");
+        context.set("aws:PrincipalServiceName", MACHINES);
+        context.set("aws:PrincipalType", "Service");
+        let machines = Principal::Service { name: MACHINES };
+        let decision = self.admits(role, machines, "sts:AssumeRole", &context)?;
+        Ok(decision.is_ok())
     }
 
     /// A session named after the machine, as on EC2. What it rests on, and that the statement is shown for the first time,
@@ -305,35 +293,4 @@ fn seen(machine: &Machine, from: Option<String>, now: Timestamp) -> [Value; 4] {
         from.into(),
         before.into(),
     ]
-}
-
-/// What a trust policy may look at when a machine takes the role.
-fn trust_context(
-    iam: &Iam,
-    account: &AccountId,
-    machine_arn: &str,
-    role_tags: &[(String, String)],
-    now: Timestamp,
-    source: &Source,
-) -> Context {
-    let mut context = Context::new();
-    context.set("aws:CurrentTime", now.iso8601());
-    context.set("aws:EpochTime", now.seconds().to_string());
-    context.set("aws:RequestedRegion", iam.region().as_str());
-    context.set("aws:SecureTransport", source.secure_transport.to_string());
-    context.set("aws:ResourceAccount", account.as_str());
-    context.set("aws:SourceAccount", account.as_str());
-    context.set("aws:SourceArn", machine_arn);
-    context.set("aws:PrincipalIsAWSService", "true");
-    context.set("aws:PrincipalServiceName", MACHINES);
-    context.set("aws:PrincipalType", "Service");
-    context.set("aws:ViaAWSService", "false");
-    if let Some(ip) = source.ip {
-        context.set("aws:SourceIp", ip.to_canonical().to_string());
-    }
-    for (key, value) in role_tags {
-        context.set(&format!("aws:ResourceTag/{key}"), value.as_str());
-        context.set(&format!("iam:ResourceTag/{key}"), value.as_str());
-    }
-    context
 }

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use aws::AccountId;
 
-use crate::policy::{PolicyType, Reason};
+use crate::policy::{MatchedStatement, PolicyType, Reason};
 
 /// So many questions of one request are kept: the first ones, and the last.
 const EVALUATIONS: usize = 64;
@@ -52,6 +52,19 @@ pub struct Ground {
     pub sid: Option<String>,
     /// Its place among the statements, from 0.
     pub index: usize,
+}
+
+impl Ground {
+    /// Under the policy's own name.
+    pub(crate) fn of(matched: &MatchedStatement) -> Self {
+        Self {
+            kind: matched.kind,
+            policy: matched.policy.name.clone(),
+            arn: matched.policy.arn.clone(),
+            sid: matched.sid.as_deref().map(str::to_owned),
+            index: matched.index,
+        }
+    }
 }
 
 /// What one request asked for; clones are the same trace.

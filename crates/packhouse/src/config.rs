@@ -41,12 +41,22 @@ pub(crate) struct Config {
     pub(crate) formats: formats::Rules,
     pub(crate) master_key_file: PathBuf,
     pub(crate) strict_root: bool,
+    pub(crate) oidc: Oidc,
     pub(crate) log: Log,
     pub(crate) log_level: String,
     pub(crate) drain: Duration,
     pub(crate) limits: Limits,
     pub(crate) audit: Audit,
     pub(crate) webhooks: Webhooks,
+}
+
+/// How issuers of web identity tokens are asked for their keys.
+#[derive(Debug, Clone)]
+pub(crate) struct Oidc {
+    pub(crate) private_issuers: bool,
+    pub(crate) ca_file: Option<PathBuf>,
+    /// By issuer.
+    pub(crate) jwks_files: BTreeMap<String, PathBuf>,
 }
 
 /// How requests are written down, and for how long.
@@ -374,6 +384,14 @@ impl Reader<'_> {
             },
             master_key_file: PathBuf::from(self.text_or("master-key-file", &data)),
             strict_root: self.value("auth-strict-root"),
+            oidc: Oidc {
+                private_issuers: self.value("oidc-allow-private-issuers"),
+                ca_file: self
+                    .raw
+                    .get("oidc-ca-file")
+                    .map(|it| it.text.clone().into()),
+                jwks_files: self.jwks_files(),
+            },
             log: self.value("log"),
             log_level,
             drain: Duration::from_secs(self.value("drain-seconds")),
@@ -401,6 +419,21 @@ impl Reader<'_> {
             },
             data,
         }
+    }
+
+    fn jwks_files(&mut self) -> BTreeMap<String, PathBuf> {
+        let mut files = BTreeMap::new();
+        for raw::Written { text, origin } in self.raw.all("oidc-jwks-file") {
+            match text.split_once('=') {
+                Some((issuer, path)) if issuer.starts_with("https://") && !path.is_empty() => {
+                    files.insert(issuer.to_owned(), path.into());
+                }
+                _ => self.mistakes.push(format!(
+                    "`oidc-jwks-file` ({origin}) is `{text}`, not an address and a file as in `https://issuer.example=keys.json`"
+                )),
+            }
+        }
+        files
     }
 
     fn origin(&self, name: &str) -> Origin {

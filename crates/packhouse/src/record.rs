@@ -10,6 +10,7 @@ use http::header::{HOST, USER_AGENT};
 use http::request::Parts;
 use http::{Response, StatusCode};
 use iam::Caller;
+use iam::api::Vouched;
 
 use crate::house::SharedHouse;
 use crate::metrics::Face;
@@ -85,6 +86,12 @@ impl Record {
     ) {
         self.caller = Some(machine.into());
         self.draft.called_by_service("ec2.amazonaws.com", account);
+    }
+
+    /// A provider vouches for whoever shows its token.
+    pub(crate) fn called_by_web_identity(&mut self, vouched: &Vouched) {
+        let Vouched { provider, subject } = vouched;
+        self.caller = Some(format!("{provider} {subject}"));
     }
 
     /// The answer that says no: as its client reads it, and written down with the decision that it rests on.

@@ -9,13 +9,13 @@ use audit::{Dispatcher, Ledger, Webhooks};
 use aws::page::Sealer;
 use aws::sigv4::Credentials;
 use aws::{Clock, Secret};
-use catalog::{Catalog, Courier, Parts, RemoteSettings};
+use catalog::{Catalog, Courier, Enquirer, Parts, RemoteSettings};
 use formats::Protocols;
-use iam::{Iam, MasterKey, MasterKeyError, NewAccount, Settings};
+use iam::{Iam, IssuerSettings, MasterKey, MasterKeyError, NewAccount, Settings};
 use store::{BlobStore, Database};
 
 use crate::attempts::Attempts;
-use crate::config::Config;
+use crate::config::{Config, Oidc};
 use crate::files::{Files, Key, write_credentials};
 use crate::house::House;
 use crate::metrics::Metrics;
@@ -42,6 +42,7 @@ pub(crate) async fn ground(config: &Config) -> anyhow::Result<Ground> {
     let clock = Clock::system();
     let settings = Settings {
         strict_root: config.strict_root,
+        issuers: issuers(&config.oidc)?,
         ..Settings::new(config.region.clone(), clock.clone())
     };
     let iam = Iam::open(database.clone(), master, settings)
@@ -51,6 +52,23 @@ pub(crate) async fn ground(config: &Config) -> anyhow::Result<Ground> {
         database,
         iam,
         clock,
+    })
+}
+
+/// How the keys are found that web identity tokens are signed with.
+fn issuers(oidc: &Oidc) -> anyhow::Result<IssuerSettings> {
+    let authorities = match &oidc.ca_file {
+        None => None,
+        Some(path) => Some(std::fs::read(path).with_context(|| {
+            let path = path.display();
+            format!("cannot read the certificates that vouch for issuers, `{path}`")
+        })?),
+    };
+    let enquirer = Enquirer::new(oidc.private_issuers, authorities.as_deref())
+        .context("the certificates that vouch for issuers cannot be used")?;
+    Ok(IssuerSettings {
+        documents: Some(Arc::new(enquirer)),
+        jwks_files: oidc.jwks_files.clone(),
     })
 }
 

@@ -102,7 +102,7 @@ impl Courier {
 }
 
 /// Whether the resolver found only addresses that may not be connected to.
-fn is_not_public(error: &reqwest::Error) -> bool {
+pub(super) fn is_not_public(error: &reqwest::Error) -> bool {
     let mut source = std::error::Error::source(error);
     while let Some(cause) = source {
         if cause.downcast_ref() == Some(&Refused::NotPublic) {

@@ -15,6 +15,7 @@ mod breaker;
 mod client;
 mod courier;
 mod documents;
+mod enquirer;
 mod guard;
 #[cfg(test)]
 mod tests;
@@ -39,6 +40,7 @@ use crate::names::{ConnectionName, Version};
 use crate::publish::Promise;
 
 pub use self::courier::{Courier, NotSent};
+pub use self::enquirer::Enquirer;
 
 /// A public registry, reached through a connection. Cheap to clone.
 #[derive(Clone)]

@@ -4,20 +4,30 @@ use aws::QueryService;
 
 use super::tags::Tagged;
 use super::{
-    Operation, access_keys, account, attachments, boundaries, details, empty, groups, identity,
-    inline, instance_profiles, oidc_providers, policies, roles, simulate, sts, tags, users,
-    versions,
+    Function, Operation, access_keys, account, attachments, boundaries, details, empty, groups,
+    identity, inline, instance_profiles, oidc_providers, policies, roles, simulate, sts, tags,
+    users, versions, web_identity,
 };
 use crate::holders::HolderKind::{Group, Role, User};
 
-/// `Service Name => function (with what the function also wants to know)`.
+/// `Service Name => function (with what the function also wants to know)`; `[unsigned]` before it for what comes without a
+/// signature.
 macro_rules! operations {
-    ($($service:ident $name:ident => $function:path $(, $also:expr)?;)*) => {
+    ($($service:ident $name:ident => $([$mark:ident])? $function:path $(, $also:expr)?;)*) => {
         &[$(Operation {
             service: QueryService::$service,
             name: stringify!($name),
-            function: |call| Box::pin($function(call $(, $also)?)),
+            function: function!($($mark)? |call| Box::pin($function(call $(, $also)?))),
         },)*]
+    };
+}
+
+macro_rules! function {
+    (unsigned $function:expr) => {
+        Function::Unsigned($function)
+    };
+    ($function:expr) => {
+        Function::Signed($function)
     };
 }
 
@@ -149,4 +159,5 @@ pub const OPERATIONS: &[Operation] = operations! {
     Sts GetAccessKeyInfo => identity::get_access_key_info;
     Sts AssumeRole => sts::assume_role;
     Sts GetSessionToken => sts::get_session_token;
+    Sts AssumeRoleWithWebIdentity => [unsigned] web_identity::assume_role;
 };

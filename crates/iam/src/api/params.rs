@@ -238,7 +238,7 @@ pub(super) fn key(text: &str) -> Result<String, Violation> {
 }
 
 /// A tag's value: the same, 0 to 256.
-fn value(text: &str) -> Result<String, Violation> {
+pub(super) fn value(text: &str) -> Result<String, Violation> {
     check_length(text, 0, 256)?;
     check_pattern(is_tag_text(text), r"[\p{L}\p{Z}\p{N}_.:/=+\-@]*")?;
     Ok(text.to_owned())

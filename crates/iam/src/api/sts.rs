@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use aws::member::{check_length, check_pattern};
+use aws::query::Form;
 use aws::xml::Xml;
 use aws::{Arn, Fault, Violation};
 use http::StatusCode;
@@ -92,7 +93,7 @@ pub(super) fn session_name(text: &str) -> Result<String, Violation> {
 }
 
 /// The same, and not in AWS's own namespace.
-fn source_identity(text: &str) -> Result<String, Violation> {
+pub(super) fn source_identity(text: &str) -> Result<String, Violation> {
     if text.to_ascii_lowercase().starts_with("aws:") {
         let rule = "not begin with aws:".to_owned();
         return Err(Violation::Other(rule));
@@ -110,7 +111,12 @@ fn external_id(text: &str) -> Result<String, Violation> {
 
 /// Makes sure that parameters are there, in the words of STS.
 pub(super) fn require(call: Call<'_>, names: &[&str]) -> Result<(), Fault> {
-    let missing = names.iter().find(|name| call.form.get(name).is_none());
+    require_in(call.form, names)
+}
+
+/// The same for a call without a caller.
+pub(super) fn require_in(form: &Form, names: &[&str]) -> Result<(), Fault> {
+    let missing = names.iter().find(|name| form.get(name).is_none());
     missing.map_or(Ok(()), |name| {
         Err(Fault::new(
             "MissingParameter",
@@ -135,7 +141,8 @@ pub(super) async fn assume_role(call: Call<'_>) -> Answered {
     .map_err(|conflict| invalid_parameter(conflict.to_string()))?;
     let inherited = inherited_source_identity(call.caller);
     let role = authorize(call, &arn, &input, inherited).await?;
-    let duration = duration(call.caller, &role, input.passed.duration)?;
+    let is_chained = matches!(call.caller.principal(), Principal::Session { .. });
+    let duration = duration(is_chained, &role, input.passed.duration)?;
     let policies = call
         .iam
         .passed_policies(&role.account, input.passed.policy, input.passed.policy_arns)
@@ -224,9 +231,8 @@ fn inherited_source_identity(caller: &Caller) -> Option<&str> {
     session.source_identity.as_deref()
 }
 
-/// How long the session lasts, in seconds.
-fn duration(caller: &Caller, role: &Role, asked: Option<u64>) -> Result<u64, Fault> {
-    let is_chained = matches!(caller.principal(), Principal::Session { .. });
+/// How long the session lasts, in seconds. `is_chained`: whether the taker is a session itself.
+pub(super) fn duration(is_chained: bool, role: &Role, asked: Option<u64>) -> Result<u64, Fault> {
     let asked = asked.unwrap_or(DEFAULT_DURATION);
     if is_chained && asked > CHAINED {
         return Err(validation_error(
@@ -258,7 +264,7 @@ pub(super) fn packed(
     }
 }
 
-fn invalid_parameter(message: String) -> Fault {
+pub(super) fn invalid_parameter(message: String) -> Fault {
     Fault::new("InvalidParameterValue", StatusCode::BAD_REQUEST, message)
 }
 

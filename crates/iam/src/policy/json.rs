@@ -1,4 +1,4 @@
-//! JSON as a policy may use it: no repeated keys, sixteen levels at most.
+//! JSON as policies and identity tokens may use it: no repeated keys, sixteen levels at most.
 //!
 //! `serde_json` keeps the last of two equal keys without a word, so a statement with
 //! `"Effect": "Deny", "Effect": "Allow"` would read as an Allow. This reader refuses it.
@@ -15,7 +15,7 @@ const MAX_DEPTH: usize = 16;
 
 /// A JSON value that keeps the order of its keys.
 #[derive(Debug)]
-pub(super) enum Json {
+pub(crate) enum Json {
     Null,
     Bool(bool),
     Number(Number),
@@ -26,7 +26,7 @@ pub(super) enum Json {
 
 /// Why a text was not read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Unreadable {
+pub(crate) enum Unreadable {
     /// It is not JSON.
     NotJson,
     /// It is JSON, with a repeated key or too many levels.
@@ -34,7 +34,7 @@ pub(super) enum Unreadable {
 }
 
 /// Reads a whole text.
-pub(super) fn read(text: &str) -> Result<Json, Unreadable> {
+pub(crate) fn read(text: &str) -> Result<Json, Unreadable> {
     let mut reader = serde_json::Deserializer::from_str(text);
     let json = Level(MAX_DEPTH)
         .deserialize(&mut reader)

@@ -13,7 +13,7 @@ mod condition;
 mod context;
 mod document;
 mod evaluate;
-mod json;
+pub(crate) mod json;
 mod malformed;
 mod managed;
 mod mentioned;

@@ -93,6 +93,7 @@ impl Element {
 pub(crate) fn form(operation: &str, parameters: &[(&str, &str)]) -> String {
     let sts = [
         "AssumeRole",
+        "AssumeRoleWithWebIdentity",
         "GetSessionToken",
         "GetAccessKeyInfo",
         "GetCallerIdentity",

@@ -2,6 +2,7 @@
 
 use std::env;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -9,11 +10,13 @@ use aws::sigv4::{Claim, Credentials, Rules, Signer, body_hash};
 use aws::{AccountId, Clock, Region, Timestamp};
 use http::request::Parts;
 use iam::{
-    Ask, AuthorizeError, Caller, Iam, MasterKey, NewAccount, NotSignedBy, Settings, Source,
-    TokenDuration, User,
+    Ask, AuthorizeError, Caller, Iam, IssuerSettings, MasterKey, NewAccount, NotSignedBy, Settings,
+    Source, TokenDuration, User,
 };
 use store::{Database, DatabaseAddress, Value};
 use tempfile::TempDir;
+
+use crate::issuer::Issuers;
 
 /// 2026-03-14T15:09:26Z.
 pub(crate) const NOW: Timestamp = Timestamp::from_seconds(1_773_500_966);
@@ -30,6 +33,8 @@ pub(crate) struct House {
     pub(crate) clock: Clock,
     pub(crate) account: AccountId,
     pub(crate) keys: NewAccount,
+    /// What is found where issuers are asked.
+    pub(crate) issuers: Arc<Issuers>,
     directory: TempDir,
     address: DatabaseAddress,
 }
@@ -65,7 +70,10 @@ impl House {
         MasterKey::create(&master_key(directory.path())).unwrap();
         let database = Database::open(address).await.unwrap();
         let clock = Clock::fixed(NOW);
-        let iam = open(&database, directory.path(), &clock).await.unwrap();
+        let issuers = Arc::<Issuers>::default();
+        let iam = open(&database, directory.path(), &clock, &issuers)
+            .await
+            .unwrap();
         let account = ACCOUNT.parse().unwrap();
         let keys = iam.first_start(&account).await.unwrap().unwrap();
         Self {
@@ -74,6 +82,7 @@ impl House {
             clock,
             account,
             keys,
+            issuers,
             directory,
             address: address.clone(),
         }
@@ -81,7 +90,7 @@ impl House {
 
     /// Another node: what is in memory is not shared.
     pub(crate) async fn another_node(&self) -> Iam {
-        open(&self.database, self.directory(), &self.clock)
+        open(&self.database, self.directory(), &self.clock, &self.issuers)
             .await
             .unwrap()
     }
@@ -89,13 +98,18 @@ impl House {
     /// Another process on the same server, with connections of its own.
     pub(crate) async fn another_process(&self) -> Iam {
         let database = Database::open(&self.address).await.unwrap();
-        open(&database, self.directory(), &self.clock)
+        open(&database, self.directory(), &self.clock, &self.issuers)
             .await
             .unwrap()
     }
 
     pub(crate) fn directory(&self) -> &Path {
         self.directory.path()
+    }
+
+    /// The file that the keys of `https://kubernetes.default.svc` are looked for in.
+    pub(crate) fn jwks_file(&self) -> PathBuf {
+        jwks_file(self.directory())
     }
 
     pub(crate) fn master_key(&self) -> MasterKey {
@@ -178,14 +192,29 @@ impl House {
     }
 }
 
-async fn open(database: &Database, directory: &Path, clock: &Clock) -> Result<Iam, iam::Error> {
+async fn open(
+    database: &Database,
+    directory: &Path,
+    clock: &Clock,
+    issuers: &Arc<Issuers>,
+) -> Result<Iam, iam::Error> {
     let master = MasterKey::from_file(&master_key(directory)).unwrap();
-    Iam::open(
-        database.clone(),
-        master,
-        Settings::new(region(), clock.clone()),
-    )
-    .await
+    let offline = (
+        "https://kubernetes.default.svc".to_owned(),
+        jwks_file(directory),
+    );
+    let settings = Settings {
+        issuers: IssuerSettings {
+            documents: Some(Arc::clone(issuers) as _),
+            jwks_files: [offline].into(),
+        },
+        ..Settings::new(region(), clock.clone())
+    };
+    Iam::open(database.clone(), master, settings).await
+}
+
+fn jwks_file(directory: &Path) -> PathBuf {
+    directory.join("kubernetes.jwks")
 }
 
 fn master_key(directory: &Path) -> PathBuf {

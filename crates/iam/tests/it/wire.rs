@@ -5,9 +5,11 @@ use aws::percent::encode;
 use aws::sigv4::Credentials;
 use iam::Caller;
 use serde::Deserialize;
+use serde_json::json;
 
 use crate::calls::{Element, allow};
-use crate::house::{ACCOUNT, House};
+use crate::house::{ACCOUNT, House, NOW};
+use crate::issuer::Key;
 
 on_each_database! {
     every_sample_is_accepted_and_answered_in_its_shape,
@@ -31,12 +33,10 @@ fn samples() -> Vec<Sample> {
     let vectors: Vectors =
         serde_json::from_str(include_str!("../vectors/identity-wire.json")).unwrap();
     assert_eq!(vectors.operations.len(), 100);
-    // The others come with machines and with web identity.
-    let here = |sample: &Sample| {
-        sample.service != "ec2" && sample.operation != "AssumeRoleWithWebIdentity"
-    };
+    // The others come with machines.
+    let here = |sample: &Sample| sample.service != "ec2";
     let samples: Vec<Sample> = vectors.operations.into_iter().filter(here).collect();
-    assert_eq!(samples.len(), 94);
+    assert_eq!(samples.len(), 95);
     samples
 }
 
@@ -50,6 +50,8 @@ struct World<'a> {
     house: &'a House,
     /// The key of `ci`.
     key: Option<Credentials>,
+    /// For the role `gha`.
+    token: Option<String>,
 }
 
 impl World<'_> {
@@ -153,6 +155,7 @@ impl World<'_> {
                     )
                     .await,
             ),
+            "github" => self.make_github_role().await,
             "target" => drop(
                 house
                     .role_for("target", &format!(r#"{{"AWS":"{ACCOUNT}"}}"#), "")
@@ -165,6 +168,32 @@ impl World<'_> {
             ),
             thing => self.give(thing, document).await,
         }
+    }
+
+    /// A role for one repository of the issuer, which signs a token.
+    async fn make_github_role(&mut self) {
+        let (host, house) = ("token.actions.githubusercontent.com", self.house);
+        let (subject, issuer) = (
+            "repo:octo-org/octo-repo:ref:refs/heads/main",
+            format!("https://{host}"),
+        );
+        let trust = json!({"Version": "2012-10-17", "Statement": {
+            "Effect": "Allow", "Action": "sts:AssumeRoleWithWebIdentity",
+            "Principal": {"Federated": format!("arn:aws:iam::{ACCOUNT}:oidc-provider/{host}")},
+            "Condition": {"StringEquals": {format!("{host}:sub"): subject}},
+        }})
+        .to_string();
+        let role = [("RoleName", "gha"), ("AssumeRolePolicyDocument", &trust)];
+        house.admin("CreateRole", &role).await;
+        let (key, jwks) = (Key::ec("k", "ES256"), format!("{issuer}/keys"));
+        let discovery = json!({"issuer": issuer, "jwks_uri": jwks});
+        let address = format!("{issuer}/.well-known/openid-configuration");
+        house.issuers.put_json(&address, &discovery);
+        let keys = json!({"keys": [key.public()]});
+        house.issuers.put_json(&jwks, &keys);
+        self.token = Some(key.sign(&json!({
+            "iss": issuer, "sub": subject, "aud": "sts.amazonaws.com", "exp": NOW.seconds() + 60,
+        })));
     }
 
     /// What users, groups and roles can be given: `tags of user`, `attached to role`, ….
@@ -275,6 +304,7 @@ fn needs(operation: &str) -> &'static [&'static str] {
         | "DeleteOpenIDConnectProvider" => &["provider"],
         "ListAccountAliases" | "DeleteAccountAlias" => &["alias"],
         "AssumeRole" => &["target"],
+        "AssumeRoleWithWebIdentity" => &["provider", "github"],
         _ => &[],
     }
 }
@@ -330,6 +360,7 @@ async fn every_sample_is_accepted_and_answered_in_its_shape(house: House) {
         let mut world = World {
             house: &house,
             key: None,
+            token: None,
         };
         world.make(needs(operation)).await;
         let caller = caller(&world, operation).await;
@@ -338,6 +369,10 @@ async fn every_sample_is_accepted_and_answered_in_its_shape(house: House) {
                 .request_body
                 .replace("AKIAVECTORUSER000001", key.access_key_id.as_str()),
             None => sample.request_body.clone(),
+        };
+        let body = match &world.token {
+            Some(token) => body.replace("eyJhbGciOiJSUzI1NiJ9.e30.c2ln", token),
+            None => body,
         };
         let form = aws::query::Form::parse(body.as_bytes()).unwrap();
         match house.iam.call(&caller, &form, "id").await {

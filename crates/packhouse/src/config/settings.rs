@@ -41,7 +41,7 @@ impl Setting {
     /// Where it stands in the file: `blobs.endpoint` is the key `endpoint` of the table `[blobs]`.
     pub(crate) fn key(&self) -> String {
         for table in [
-            "blobs", "limit", "auth", "audit", "webhook", "maven", "generic",
+            "blobs", "limit", "auth", "oidc", "audit", "webhook", "maven", "generic",
         ] {
             if self.name == table {
                 return format!("{table}.location");
@@ -142,6 +142,12 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "The key that seals all stored secrets. Without it `master.key` in the data directory, made by the first start. Keep it apart from backups of the database."),
     setting("auth-strict-root", "", "false", Switch,
         "Refuses authorization tokens to the root key, as AWS does."),
+    setting("oidc-allow-private-issuers", "", "false", Switch,
+        "Lets the issuers of web identity tokens, and the addresses that their documents name, stand in your own networks and on this machine. Clusters and a GitLab of your own need it."),
+    setting("oidc-ca-file", "FILE", "", Text,
+        "Certificates, PEM, that vouch for issuers besides those that this machine trusts."),
+    setting("oidc-jwks-file", "ISSUER=FILE", "", List,
+        "Keys of an issuer that cannot be asked from here: its address, `https://…`, and a file with its JWK set, read again every five minutes."),
     setting("log", "FORM", "text", Text,
         "Form of the log on standard error: `text` or `json`."),
     setting("log-level", "FILTER", "info", Text,

@@ -227,6 +227,27 @@ fn plain_http_beyond_loopback_must_be_wanted() {
 }
 
 #[test]
+fn keys_of_an_issuer_stand_in_a_file_that_is_named_with_it() {
+    let flag = |text| vec!["--oidc-jwks-file", text];
+    let config = sources(&flag("https://issuer.example/a=keys=1.json"), &[]).config();
+    let files = config.unwrap().oidc.jwks_files;
+    let expected = ("https://issuer.example/a".to_owned(), "keys=1.json".into());
+    assert_eq!(files.into_iter().collect::<Vec<_>>(), [expected]);
+    for text in [
+        "https://issuer.example",
+        "https://issuer.example=",
+        "issuer.example=keys.json",
+    ] {
+        let mistakes = sources(&flag(text), &[]).config().unwrap_err();
+        let said = mistakes.to_string();
+        assert!(
+            said.contains("`oidc-jwks-file` (flag --oidc-jwks-file) is"),
+            "{said}"
+        );
+    }
+}
+
+#[test]
 fn a_public_url_has_no_path_and_no_slash() {
     for (text, expected) in [
         ("https://packages.example", Some("https://packages.example")),

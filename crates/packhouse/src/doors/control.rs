@@ -6,6 +6,7 @@
 //! checked first and the body streams.
 
 use std::io;
+use std::sync::{Arc, OnceLock};
 
 use audit::Service;
 use aws::query::Form;
@@ -19,6 +20,7 @@ use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http::{HeaderValue, Response, StatusCode};
 use http_body_util::BodyStream;
+use iam::api::Vouched;
 use iam::{Caller, NotSignedBy};
 
 use crate::body::{Arriving, NotWhole};
@@ -227,6 +229,9 @@ async fn query_answer(
         }
     };
     record.dialect = Some(*dialect);
+    if iam::api::is_unsigned(&form) {
+        return unsigned(house, peer, record, &form).await;
+    }
     // SDKs sign these for the client's own region when they are pointed at an address.
     let rules = rules(house, peer, service, false);
     let claim = read(house, record, parts, &rules, *dialect)?;
@@ -249,6 +254,40 @@ async fn query_answer(
         }
     };
     if !reads && let Some(answer) = written::form_answer(answer.body()) {
+        record.draft.answered_with(answer);
+    }
+    Ok(answer)
+}
+
+/// The operation of STS that comes without a signature: the token that it brings is its proof.
+async fn unsigned(
+    house: &House,
+    peer: &Peer,
+    record: &mut Record,
+    form: &Form,
+) -> Result<Response<Bytes>, Fault> {
+    let name = form.action()?;
+    record.operation = Some(name.to_owned());
+    record
+        .draft
+        .refused_to_stranger(Service::Sts, None, "web identity token");
+    record.draft.asks(Service::Sts, name, false);
+    record.draft.with(written::form(name, form));
+    let (draft, who) = (Arc::clone(&record.draft), OnceLock::new());
+    let vouched = |vouched: Vouched| {
+        draft.called_by_web_identity(&vouched.provider, &vouched.subject);
+        // Told once.
+        _ = who.set(vouched);
+    };
+    let answer = house
+        .iam
+        .call_unsigned(&peer.source, &vouched, form, record.id())
+        .await;
+    if let Some(vouched) = who.get() {
+        record.called_by_web_identity(vouched);
+    }
+    let answer = answer?;
+    if let Some(answer) = written::form_answer(answer.body()) {
         record.draft.answered_with(answer);
     }
     Ok(answer)

@@ -31,7 +31,7 @@ impl Server {
     }
 
     /// Records, newest first.
-    fn records(&self, filter: &str) -> Vec<Value> {
+    pub(crate) fn records(&self, filter: &str) -> Vec<Value> {
         let target = format!("/packhouse/v1/audit/events?maxResults=1000{filter}");
         let answer = self.own(&self.key("admin-credentials"), "GET", &target, "");
         assert_eq!(answer.status, 200, "{}", answer.text());
@@ -51,7 +51,7 @@ impl Server {
     }
 
     /// Everything in the files of the audit log.
-    fn audit_files(&self) -> String {
+    pub(crate) fn audit_files(&self) -> String {
         let files = fs::read_dir(self.data().join("audit")).unwrap();
         let texts = files.map(|file| fs::read_to_string(file.unwrap().path()).unwrap());
         texts.collect()
