@@ -1,12 +1,14 @@
 //! Permissions policies of domains and repositories: stored, replaced under an optimistic lock, removed.
 //!
-//! The text is kept byte for byte. What it means is for `iam` to say, which reads it with every question that it has a
-//! say in.
+//! The text is kept byte for byte, except that users and roles are kept by their unique ids and shown by their ARNs: whoever
+//! takes the name of one who was deleted is not meant by it. What it means is for `iam` to say, which reads it with every
+//! question that it has a say in.
 
 use std::sync::Arc;
 
 use aws::AccountId;
-use iam::policy::{PolicyKind, PolicySource, validate};
+use iam::Named;
+use iam::policy::{Malformed, PolicyKind, PolicySource, validate};
 use store::Tx;
 
 use crate::domain::{Domain, DomainAt};
@@ -24,7 +26,7 @@ pub struct StoredPolicy {
     pub resource_arn: String,
     /// Another one after every writing, also of the same text.
     pub revision: String,
-    /// The document, as it was sent.
+    /// The document as it was sent; a user or role that was deleted since is named by its id, `AIDA…` or `AROA…`.
     pub document: String,
 }
 
@@ -132,7 +134,17 @@ impl Catalog {
             .database
             .rows(holder.read, vec![(&*holder.id).into()])
             .await?;
-        holder.of(&rows)?.ok_or_else(|| holder.without())
+        let stored = holder.of(&rows)?.ok_or_else(|| holder.without())?;
+        self.shown(stored).await
+    }
+
+    /// With the ARNs of those who are there in place of their ids.
+    async fn shown(&self, stored: StoredPolicy) -> Result<StoredPolicy> {
+        let shown = self.0.iam.shown_policy(&stored.document).await;
+        Ok(StoredPolicy {
+            document: shown.map_err(unavailable)?,
+            ..stored
+        })
     }
 
     async fn set_policy(
@@ -141,7 +153,8 @@ impl Catalog {
         document: &str,
         expected: Option<&str>,
     ) -> Result<StoredPolicy> {
-        check(document, &holder.domain.owner)?;
+        let named = self.0.iam.named_in(document).await;
+        let stored = check(document, &holder.domain.owner, &named.map_err(unavailable)?)?;
         let (document, expected) = (document.to_owned(), expected.map(str::to_owned));
         let revision = new_id(self.now())?;
         self.0
@@ -151,7 +164,7 @@ impl Catalog {
                 holder.expect(present.as_ref(), expected.as_deref())?;
                 let values = [
                     (&*holder.id).into(),
-                    document.as_str().into(),
+                    stored.as_str().into(),
                     revision.as_str().into(),
                 ];
                 tx.execute(holder.write, &values)?;
@@ -167,7 +180,8 @@ impl Catalog {
 
     async fn remove_policy(&self, holder: Holder, expected: Option<&str>) -> Result<StoredPolicy> {
         let expected = expected.map(str::to_owned);
-        self.0
+        let removed = self
+            .0
             .database
             .write(move |tx| {
                 let present = holder.present(tx)?.ok_or_else(|| holder.without())?;
@@ -175,24 +189,28 @@ impl Catalog {
                 let nothing = || store::Value::from(None::<&str>);
                 tx.execute(holder.write, &[(&*holder.id).into(), nothing(), nothing()])?;
                 tx.touch(&domain_topic(&holder.domain));
-                Ok(present)
+                Ok::<_, Error>(present)
             })
-            .await
+            .await?;
+        self.shown(removed).await
     }
 }
 
-/// Whether the text is a policy that may be stored. Errors: `Invalid`, in AWS's words.
-///
-/// That a user or role it names exists is not asked: a policy may come before those it is for.
-fn check(document: &str, owner: &AccountId) -> Result<()> {
+/// Nobody can tell now who is there.
+fn unavailable(error: iam::Error) -> Error {
+    Error::Unavailable(Box::new(error))
+}
+
+/// The text of a policy as it is to be stored. Errors: `Invalid`, in AWS's words, also for a user or role of the owner's
+/// account that is not there: a name alone would mean whoever takes it later.
+fn check(document: &str, owner: &AccountId, named: &Named) -> Result<String> {
+    let invalid = |malformed: Malformed| Error::Invalid(malformed.to_string());
     let kind = PolicyKind::Resource {
         account: owner.as_str(),
-        exists: &|_| true,
+        exists: &|name| named.exists(name),
     };
-    match validate(kind, document, PolicySource::named("resource")) {
-        Ok(_) => Ok(()),
-        Err(malformed) => Err(Error::Invalid(malformed.to_string())),
-    }
+    validate(kind, document, PolicySource::named("resource")).map_err(invalid)?;
+    named.stored(document).map_err(invalid)
 }
 
 impl Holder {

@@ -238,3 +238,65 @@ async fn a_policy_dies_with_what_it_is_of() {
         .await;
     assert_eq!(refused.0, "ResourceNotFoundException");
 }
+
+/// Threat 16: what was granted to somebody who is gone is not granted to whoever takes the name.
+#[tokio::test]
+async fn a_user_of_the_same_name_does_not_inherit_what_a_policy_grants() {
+    for (put, get, delete, at, _, _) in kinds() {
+        let world = World::begin().await.with_repository().await;
+        let elsewhere = json!({"Version": "2012-10-17", "Statement": [
+            {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}
+        ]});
+        let before = world.user("bob", &elsewhere).await;
+        let arn = format!("arn:aws:iam::{HOME}:user/bob");
+        let document = format!(
+            r#"{{ "Version":"2012-10-17",  "Statement":[{{"Effect":"Allow","Principal":{{"AWS":["{arn}"]}},
+                "Action":"codeartifact:DescribeRepository","Resource":"*"}}]}}"#
+        );
+        let put_it = with(&at, &json!({"policyDocument": document}));
+        assert_eq!(
+            world.ok(put, put_it.clone()).await["policy"]["document"],
+            document
+        );
+        assert_eq!(
+            world.ok(get, at.clone()).await["policy"]["document"],
+            document,
+            "shown as it was sent"
+        );
+        let ask = repository("my-repository");
+        world
+            .call_as(&before, "DescribeRepository", ask.clone())
+            .await
+            .unwrap();
+
+        let id = before.user_id().to_owned();
+        world.delete_user(&before, "bob").await;
+        let gone = world.call_as(&before, "DescribeRepository", ask.clone());
+        assert_eq!(gone.await.unwrap_err().code, "AccessDeniedException");
+        let after = world.user("bob", &elsewhere).await;
+        assert_ne!(after.user_id(), id);
+        let denied = world.call_as(&after, "DescribeRepository", ask.clone());
+        assert_eq!(denied.await.unwrap_err().code, "AccessDeniedException");
+        let with_id = document.replace(&arn, &id);
+        assert_eq!(
+            world.ok(get, at.clone()).await["policy"]["document"],
+            with_id
+        );
+        // Somebody who is not there cannot be named, be it by an id or by a name.
+        for nobody in [with_id.clone(), document.replace("user/bob", "user/eve")] {
+            let members = with(&at, &json!({"policyDocument": nobody}));
+            let refused = world.refused(put, members).await;
+            assert_eq!(refused.0, "ValidationException");
+            assert!(refused.1.contains("Invalid principal"), "{refused:?}");
+        }
+        assert_eq!(
+            world.ok(delete, at.clone()).await["policy"]["document"],
+            with_id
+        );
+        world.ok(put, put_it).await;
+        world
+            .call_as(&after, "DescribeRepository", ask)
+            .await
+            .unwrap();
+    }
+}

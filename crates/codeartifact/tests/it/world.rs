@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
 use aws::page::Sealer;
+use aws::query::Form;
 use aws::sigv4::{Claim, Credentials, Rules, Signer, body_hash};
 use aws::{AccountId, Clock, Fault, Region, Secret, Timestamp};
 use bytes::Bytes;
@@ -129,6 +130,20 @@ impl World {
             .await
             .unwrap();
         caller(&self.iam, &key).await
+    }
+
+    /// Deletes what [`Self::user`] made; `caller` is its result.
+    pub(crate) async fn delete_user(&self, caller: &Caller, name: &str) {
+        let key = caller.access_key_id();
+        for call in [
+            format!("Action=DeleteAccessKey&UserName={name}&AccessKeyId={key}"),
+            format!("Action=DeleteUserPolicy&UserName={name}&PolicyName=only"),
+            format!("Action=DeleteUser&UserName={name}"),
+        ] {
+            let form = format!("{call}&Version=2010-05-08");
+            let form = Form::parse(form.as_bytes()).unwrap();
+            self.iam.call(&self.root, &form, "test").await.unwrap();
+        }
     }
 
     pub(crate) fn context(&self, caller: &Caller) -> Context {
