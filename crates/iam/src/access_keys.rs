@@ -110,7 +110,7 @@ const SET_STATUS: &str = "
      WHERE id = $1
        AND account_id = $2";
 
-const DELETE: &str = "
+pub(crate) const DELETE: &str = "
     DELETE FROM access_keys
      WHERE id = $1
        AND account_id = $2";

@@ -9,9 +9,9 @@ use crate::users::User;
 use crate::{Error, Iam, access_keys, attachments, users};
 
 /// The name of the user that every account begins with: on AWS, too, daily work as root is refused here and there.
-const ADMIN: &str = "admin";
+pub(crate) const ADMIN: &str = "admin";
 /// What that user may do: everything.
-const ADMINISTRATOR_ACCESS: &str = "arn:aws:iam::aws:policy/AdministratorAccess";
+pub(crate) const ADMINISTRATOR_ACCESS: &str = "arn:aws:iam::aws:policy/AdministratorAccess";
 
 /// The keys of a new account; their secrets are shown once.
 #[derive(Clone, Debug)]

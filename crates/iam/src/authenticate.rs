@@ -93,7 +93,12 @@ impl Iam {
             .identity(&Origin::Session(bearer.session))
             .await?
             .ok_or(NotAuthenticated::Gone)?;
-        if identity.revoked {
+        let account = &identity.holder.account;
+        if identity.revoked
+            || known
+                .revocations
+                .kill_by_name(bearer.token, account, issued)
+        {
             return Err(NotAuthenticated::Revoked);
         }
         Ok(Caller::new(identity, Some(bearer), source))

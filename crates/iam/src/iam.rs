@@ -90,7 +90,6 @@ pub struct Iam(Arc<Inner>);
 struct Inner {
     database: Database,
     vault: Vault,
-    master: MasterKey,
     settings: Settings,
     generation: Generation,
     known: ArcSwapOption<Known>,
@@ -113,15 +112,13 @@ impl Iam {
         master: MasterKey,
         settings: Settings,
     ) -> Result<Self, Error> {
-        database.migrate("iam", MIGRATIONS).await?;
-        database.migrate("machines", MACHINE_MIGRATIONS).await?;
+        Self::migrate(&database).await?;
         // Before anything is read, so that no change goes by unheard.
         let generation = Generation::follow(&database);
         let pages = Sealer::new(&Secret::new(*master.derive(PAGES)));
         let iam = Self(Arc::new(Inner {
-            vault: Vault::new(database.clone(), master.clone(), settings.clock.clone()),
+            vault: Vault::new(database.clone(), master, settings.clock.clone()),
             database,
-            master,
             issuers: Issuers::new(settings.issuers.clone()),
             settings,
             generation,
@@ -139,6 +136,12 @@ impl Iam {
             return Err(Error::NoTokenKey);
         }
         Ok(iam)
+    }
+
+    pub(crate) async fn migrate(database: &Database) -> Result<(), Error> {
+        database.migrate("iam", MIGRATIONS).await?;
+        database.migrate("machines", MACHINE_MIGRATIONS).await?;
+        Ok(())
     }
 
     /// The clock that everything here goes by.
@@ -161,11 +164,12 @@ impl Iam {
         &self.0.vault
     }
 
-    /// A key of its own for a purpose, the same on every node and after every start, such as sealing page tokens.
+    /// A key of its own for a purpose, the same on every node and after every start until the master key is changed,
+    /// such as sealing page tokens.
     ///
     /// `purpose` is a fixed text of the program, never a user's.
     pub fn sealer_key(&self, purpose: &'static str) -> Zeroizing<[u8; 32]> {
-        self.0.master.derive(purpose)
+        self.0.vault.master().derive(purpose)
     }
 
     /// Seals the markers of lists.

@@ -1,10 +1,16 @@
 //! The master key: the one secret that is never in the database and without which nothing sealed can be read.
 //!
-//! A file of 64 hex digits, readable by its owner alone. A backup of the database without it is useless, one with it
-//! is sensitive. It only wraps the data keys of [`crate::vault`] and derives keys for short-lived things.
+//! A backup of the database without it is useless, one with it is sensitive. It only wraps the data keys of
+//! [`crate::vault`] and derives keys for short-lived things. It comes from a file that its owner alone may read, or from
+//! a command ([`crate::master_key_command`]); either says, a line each:
+//!
+//! ```text
+//! 64 hex digits     the key
+//! 64 hex digits     the key before, which is still read: there during and after a change
+//! ```
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, Read as _, Write as _};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -48,23 +54,45 @@ pub enum MasterKeyError {
         /// Its permission bits.
         mode: u32,
     },
-    /// Something else than 64 hex digits and perhaps a line end.
-    #[error("master key file `{}` does not hold 64 hex digits", path.display())]
+    /// Something else than a line of 64 hex digits, or two.
+    #[error("master key file `{}` does not hold a line of 64 hex digits, or two", path.display())]
     Malformed {
         /// Which file.
         path: PathBuf,
     },
+    /// The command cannot be run.
+    #[error("master key command `{program}`")]
+    Command {
+        /// Its first word; what follows may say where the key is.
+        program: String,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// The command ended with an error, took too long, or printed something else. What it printed is not shown.
+    #[error("master key command `{program}` {problem}")]
+    NoKey {
+        /// Its first word.
+        program: String,
+        /// What was wrong with it.
+        problem: String,
+    },
 }
+
+/// Of a key file or of what a command prints: two lines with the line ends of any system, and one byte more, so that a
+/// longer text shows.
+pub(crate) const TEXT: usize = 2 * (64 + 2) + 1;
 
 impl MasterKey {
     /// Makes a key and its file, mode 0600, on the disk before this returns. Never overwrites one.
     pub fn create(path: &Path) -> Result<Self, MasterKeyError> {
-        let key = Zeroizing::new(ids::random());
-        write(path, &key).map_err(|source| MasterKeyError::Io {
+        let key = Self::generate();
+        let written = write(path, &key.0).and_then(|()| sync_directory(path));
+        written.map_err(|source| MasterKeyError::Io {
             path: path.to_owned(),
             source,
         })?;
-        Ok(Self::new(key))
+        Ok(key)
     }
 
     /// Reads the file that [`create`](Self::create) made. Refuses one that others may read.
@@ -82,27 +110,68 @@ impl MasterKey {
                 mode,
             });
         }
-        // One byte more than the longest good text, so that a longer one shows. Filled in place: no copy is left behind.
-        let mut text = Zeroizing::new([0_u8; 67]);
-        let mut length = 0;
-        while length < text.len() {
-            match file.read(&mut text[length..]).map_err(failed)? {
-                0 => break,
-                read => length += read,
-            }
+        let mut text = Zeroizing::new([0_u8; TEXT]);
+        let length = fill(&mut file, text.as_mut_slice()).map_err(failed)?;
+        Self::parse(&text[..length]).ok_or_else(|| MasterKeyError::Malformed {
+            path: path.to_owned(),
+        })
+    }
+
+    /// A new key that is written nowhere yet.
+    pub fn generate() -> Self {
+        Self::new(Zeroizing::new(ids::random()))
+    }
+
+    /// Puts this key, and the one before if it has one, in the place of what the file holds: a reader sees one or the
+    /// other, and it is on the disk before this returns.
+    pub fn replace(&self, path: &Path) -> Result<(), MasterKeyError> {
+        let failed = |source| MasterKeyError::Io {
+            path: path.to_owned(),
+            source,
+        };
+        let new = path.with_extension(format!("new-{}", std::process::id()));
+        // Of a process with this number that was killed.
+        match fs::remove_file(&new) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
+            _ => {}
         }
-        let mut key = Zeroizing::new([0; 32]);
-        hex::decode_to_slice(text[..length].trim_ascii_end(), key.as_mut_slice()).map_err(
-            |_| MasterKeyError::Malformed {
-                path: path.to_owned(),
-            },
-        )?;
-        Ok(Self::new(key))
+        write(&new, &self.0).map_err(failed)?;
+        fs::rename(&new, path).map_err(failed)?;
+        sync_directory(path).map_err(failed)
+    }
+
+    /// Whether both wrap with the same key.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.name() == other.name()
+    }
+
+    /// The text of a file or of a command; `None` for anything else.
+    pub(crate) fn parse(text: &[u8]) -> Option<Self> {
+        let mut lines = text.trim_ascii_end().split(|byte| *byte == b'\n');
+        let current = digits(lines.next()?)?;
+        let previous = match lines.next() {
+            Some(line) => Some(digits(line)?),
+            None => None,
+        };
+        lines
+            .next()
+            .is_none()
+            .then(|| Self(Arc::new(Keys { current, previous })))
     }
 
     /// A key that came from elsewhere: a key service, or a test.
     pub fn from_bytes(key: [u8; 32]) -> Self {
         Self::new(Zeroizing::new(key))
+    }
+
+    /// The same key, which reads what `other` wrapped unless it has a key before it already.
+    #[must_use]
+    pub(crate) fn after(&self, other: &Self) -> Self {
+        if self.0.previous.is_some() || self.is_same(other) {
+            self.clone()
+        } else {
+            self.with_previous(other)
+        }
     }
 
     /// The same key, which also reads what `previous` wrapped.
@@ -163,17 +232,42 @@ fn cipher(key: &Zeroizing<[u8; 32]>) -> Aes256Gcm {
     Aes256Gcm::new_from_slice(key.as_slice()).expect("32 bytes are an AES-256 key")
 }
 
-fn write(path: &Path, key: &Zeroizing<[u8; 32]>) -> io::Result<()> {
-    let mut text = Zeroizing::new([b'\n'; 65]);
-    hex::encode_to_slice(key.as_slice(), &mut text[..64]).expect("32 bytes are 64 digits");
+/// Reads until the end or until there is no room; nothing is copied on the way.
+pub(crate) fn fill(from: &mut impl io::Read, text: &mut [u8]) -> io::Result<usize> {
+    let mut length = 0;
+    while length < text.len() {
+        match from.read(&mut text[length..]) {
+            Ok(0) => break,
+            Ok(read) => length += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(length)
+}
+
+fn digits(line: &[u8]) -> Option<Zeroizing<[u8; 32]>> {
+    let mut key = Zeroizing::new([0; 32]);
+    hex::decode_to_slice(line.trim_ascii_end(), key.as_mut_slice()).ok()?;
+    Some(key)
+}
+
+fn write(path: &Path, keys: &Keys) -> io::Result<()> {
     let mut file = OpenOptions::new()
         .write(true)
         .create_new(true)
         .mode(0o600)
         .open(path)?;
-    file.write_all(text.as_slice())?;
-    file.sync_all()?;
-    // The name, too, must survive a crash: a database sealed with a lost key is lost.
+    for key in std::iter::once(&keys.current).chain(&keys.previous) {
+        let mut text = Zeroizing::new([b'\n'; 65]);
+        hex::encode_to_slice(key.as_slice(), &mut text[..64]).expect("32 bytes are 64 digits");
+        file.write_all(text.as_slice())?;
+    }
+    file.sync_all()
+}
+
+/// The name, too, must survive a crash: a database sealed with a lost key is lost.
+fn sync_directory(path: &Path) -> io::Result<()> {
     match path.parent() {
         Some(parent) if parent != Path::new("") => File::open(parent)?.sync_all(),
         _ => File::open(".")?.sync_all(),
@@ -184,7 +278,7 @@ fn write(path: &Path, key: &Zeroizing<[u8; 32]>) -> io::Result<()> {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
 
-    use std::fs::{self, Permissions};
+    use std::fs::Permissions;
 
     use super::*;
 
@@ -219,6 +313,24 @@ mod tests {
     }
 
     #[test]
+    fn a_changed_key_reads_what_the_one_before_wrapped() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("master.key");
+        let first = MasterKey::create(&path).unwrap();
+        let second = MasterKey::generate().after(&first);
+        second.replace(&path).unwrap();
+        let mode = fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        let read = MasterKey::from_file(&path).unwrap();
+        assert!(read.is_same(&second) && !read.is_same(&first));
+        assert!(read.cipher_named(&first.name()).is_some());
+        // The one before that is read no more.
+        let third = MasterKey::generate().after(&MasterKey::new(read.0.current.clone()));
+        assert!(third.cipher_named(&first.name()).is_none());
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+
+    #[test]
     fn only_64_hex_digits_are_a_key() {
         let directory = tempfile::tempdir().unwrap();
         let digits = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
@@ -229,6 +341,10 @@ mod tests {
             (String::new(), false),
             (digits[1..].to_owned(), false),
             (format!("{digits}00"), false),
+            (format!("{digits}\n{digits}"), true),
+            (format!("{digits}\r\n{digits}\r\n"), true),
+            (format!("{digits}\n{digits}\n{digits}"), false),
+            (format!("{digits}\n\n{digits}"), false),
             (format!("{digits}\n\n00"), false),
             (digits.replace('a', "g"), false),
         ] {

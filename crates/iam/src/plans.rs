@@ -58,6 +58,7 @@ const STATEMENTS: &[(&str, &str)] = &[
     ("roles::BY_NAME", roles::BY_NAME),
     ("roles::LIST", roles::LIST),
     ("roles::PROFILES", roles::PROFILES),
+    ("sessions::ID_BY_PREFIX", sessions::ID_BY_PREFIX),
     ("sessions::ACCOUNT_BY_PREFIX", sessions::ACCOUNT_BY_PREFIX),
     ("sessions::BY_ID", sessions::BY_ID),
     ("sessions::FORGET_REVOCATIONS", sessions::FORGET_REVOCATIONS),

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use aws::Timestamp;
+use aws::{AccountId, Timestamp};
 use store::{Database, Tx, Value};
 
 use crate::ids::Id128;
@@ -21,6 +21,9 @@ const LONGEST_LIFE: Duration = Duration::from_hours(36);
 pub enum Subject<'a> {
     /// One bearer token.
     Token(Id128),
+    /// One bearer token by the name that the audit log has for it, and the account of whoever holds it:
+    /// `111122223333/ABIA…`.
+    TokenName(&'a str),
     /// A session, and with it all that was obtained with it.
     Session(Id128),
     /// A long-term access key: deactivated or deleted.
@@ -34,6 +37,7 @@ impl Subject<'_> {
     pub(crate) fn kind(self) -> &'static str {
         match self {
             Self::Token(_) => "token",
+            Self::TokenName(_) => "token-name",
             Self::Session(_) => "session",
             Self::AccessKey(_) => "access-key",
             Self::Principal(_) => "principal",
@@ -44,7 +48,7 @@ impl Subject<'_> {
     pub(crate) fn id(self) -> String {
         match self {
             Self::Token(id) | Self::Session(id) => id.to_string(),
-            Self::AccessKey(id) | Self::Principal(id) => id.to_owned(),
+            Self::TokenName(id) | Self::AccessKey(id) | Self::Principal(id) => id.to_owned(),
         }
     }
 }
@@ -53,6 +57,7 @@ impl Subject<'_> {
 #[derive(Clone, Debug, Default)]
 pub struct Revocations {
     tokens: HashMap<Id128, u64>,
+    token_names: HashMap<String, u64>,
     sessions: HashMap<Id128, u64>,
     access_keys: HashMap<String, u64>,
     principals: HashMap<String, u64>,
@@ -63,6 +68,7 @@ impl Revocations {
     pub fn insert(&mut self, subject: Subject<'_>, not_before: u64) {
         let entry = match subject {
             Subject::Token(id) => self.tokens.entry(id).or_default(),
+            Subject::TokenName(name) => self.token_names.entry(name.to_owned()).or_default(),
             Subject::Session(id) => self.sessions.entry(id).or_default(),
             Subject::AccessKey(id) => self.access_keys.entry(id.to_owned()).or_default(),
             Subject::Principal(id) => self.principals.entry(id.to_owned()).or_default(),
@@ -74,12 +80,27 @@ impl Revocations {
     pub fn kills(&self, subject: Subject<'_>, issued: u64) -> bool {
         let not_before = match subject {
             Subject::Token(id) => self.tokens.get(&id),
+            Subject::TokenName(name) => self.token_names.get(name),
             Subject::Session(id) => self.sessions.get(&id),
             Subject::AccessKey(id) => self.access_keys.get(id),
             Subject::Principal(id) => self.principals.get(id),
         };
         not_before.is_some_and(|not_before| issued <= *not_before)
     }
+
+    /// Whether a token of somebody of this account is dead by its name. Costs nothing while no name is on the list.
+    pub(crate) fn kill_by_name(&self, token: Id128, account: &AccountId, issued: u64) -> bool {
+        !self.token_names.is_empty()
+            && self.kills(
+                Subject::TokenName(&token_name(account, &token.bearer_id())),
+                issued,
+            )
+    }
+}
+
+/// The subject of a token by its name: whoever knows the name of another account's token kills nothing with it.
+pub(crate) fn token_name(account: &AccountId, bearer_id: &str) -> String {
+    format!("{account}/{bearer_id}")
 }
 
 const ALL: &str = "
@@ -121,6 +142,7 @@ pub(crate) async fn load(database: &Database) -> Result<Revocations, Error> {
         let not_before = second(Timestamp::from_millis(row.int("not_before")?));
         let subject = match row.as_str("subject_kind")? {
             "token" => Subject::Token(row.parse("subject_id")?),
+            "token-name" => Subject::TokenName(row.as_str("subject_id")?),
             "session" => Subject::Session(row.parse("subject_id")?),
             "access-key" => Subject::AccessKey(row.as_str("subject_id")?),
             "principal" => Subject::Principal(row.as_str("subject_id")?),
@@ -134,8 +156,19 @@ pub(crate) async fn load(database: &Database) -> Result<Revocations, Error> {
 
 impl Iam {
     pub(crate) async fn revoke(&self, subject: Subject<'_>) -> Result<(), Error> {
-        let values = values(subject, self.clock().now());
-        self.write(move |tx| tx.execute(INSERT, &values)).await?;
-        Ok(())
+        self.revoke_all(&[subject]).await
+    }
+
+    /// All of them or none.
+    pub(crate) async fn revoke_all(&self, subjects: &[Subject<'_>]) -> Result<(), Error> {
+        let now = self.clock().now();
+        let entries: Vec<_> = subjects.iter().map(|one| values(*one, now)).collect();
+        self.write(move |tx| {
+            for entry in &entries {
+                tx.execute(INSERT, entry)?;
+            }
+            Ok(())
+        })
+        .await
     }
 }

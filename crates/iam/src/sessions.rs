@@ -105,6 +105,14 @@ pub(crate) const ACCOUNT_BY_PREFIX: &str = "
      ORDER BY id
      LIMIT 1";
 
+pub(crate) const ID_BY_PREFIX: &str = "
+    SELECT id
+      FROM sessions
+     WHERE id >= $1
+       AND id < $2
+     ORDER BY id
+     LIMIT 1";
+
 const INSERT: &str = "
     INSERT INTO sessions (id, kind, account_id, principal_kind, principal_id, access_key_id, ancestors, session_name, tags,
                           transitive_tags, source_identity, federated_provider, source_instance, policies, secret, issued, expires,
@@ -438,6 +446,22 @@ impl Iam {
             .first()
             .map(|row| row.parse("account_id"))
             .transpose()?)
+    }
+
+    /// The session whose temporary credentials have this key id.
+    pub(crate) async fn session_of_temporary_key(
+        &self,
+        access_key_id: &AccessKeyId,
+    ) -> Result<Option<Session>, Error> {
+        let Some(prefix) = ids::session_prefix(access_key_id.as_str()) else {
+            return Ok(None);
+        };
+        let values = vec![prefix.as_str().into(), format!("{prefix}g").into()];
+        let rows = self.database().rows(ID_BY_PREFIX, values).await?;
+        match rows.first() {
+            Some(row) => self.load_session(row.parse("id")?).await,
+            None => Ok(None),
+        }
     }
 
     pub(crate) async fn load_session(&self, id: Id128) -> Result<Option<Session>, Error> {

@@ -11,6 +11,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use aws::Timestamp;
+use serde::{Deserialize, Serialize};
 use store::{Row, Tx, Value};
 use zeroize::Zeroizing;
 
@@ -89,6 +90,28 @@ pub(crate) struct Ring {
     pub(crate) keys: Keyring,
     pub(crate) signing: Option<u16>,
 }
+
+/// A key that signs tokens, without itself.
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct TokenKey {
+    /// Its number, which stands in every token that it signed.
+    pub number: u16,
+    /// `bearer` or `sts`.
+    pub purpose: String,
+    /// `pending`, `active` or `retiring`.
+    pub state: String,
+    /// When it was made: `2026-03-14T15:09:26Z`.
+    pub created: String,
+    /// Since when it is in this state.
+    pub changed: String,
+}
+
+const IN_USE: &str = "
+    SELECT kid, purpose, state, created, changed
+      FROM token_keys
+     WHERE state <> 'gone'
+     ORDER BY purpose, created, kid";
 
 const USABLE: &str = "
     SELECT kid, state, secret
@@ -172,8 +195,21 @@ enum Step {
     End(u16),
 }
 
+/// When the next key is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Next {
+    InTime,
+    /// Somebody asked for it. One that is waiting already is the next.
+    AtOnce,
+}
+
 /// The steps that are due; pure, so that a table can say what happens when.
-fn due(purpose: Purpose, keys: &[(u16, State, Timestamp)], now: Timestamp) -> Vec<Step> {
+fn due(
+    purpose: Purpose,
+    keys: &[(u16, State, Timestamp)],
+    next: Next,
+    now: Timestamp,
+) -> Vec<Step> {
     let in_state = |wanted| keys.iter().filter(move |(_, state, _)| *state == wanted);
     let mut steps = Vec::new();
     let active = in_state(State::Active).next_back();
@@ -181,17 +217,17 @@ fn due(purpose: Purpose, keys: &[(u16, State, Timestamp)], now: Timestamp) -> Ve
     match (active, pending) {
         (None, None) => steps.push(Step::Make(State::Active)),
         // The one that signed was dropped: signing with a key that some node has to look up is better than not signing.
-        (None, Some((next, _, _))) => steps.push(Step::Move(*next, State::Active)),
-        (Some((last, _, _)), Some((next, _, since))) => {
+        (None, Some((first, _, _))) => steps.push(Step::Move(*first, State::Active)),
+        (Some((last, _, _)), Some((first, _, since))) => {
             if now.since(*since) >= PENDING {
                 steps.extend([
                     Step::Move(*last, State::Retiring),
-                    Step::Move(*next, State::Active),
+                    Step::Move(*first, State::Active),
                 ]);
             }
         }
         (Some((_, _, since)), None) => {
-            if now.since(*since) >= ROTATE.saturating_sub(PENDING) {
+            if next == Next::AtOnce || now.since(*since) >= ROTATE.saturating_sub(PENDING) {
                 steps.push(Step::Make(State::Pending));
             }
         }
@@ -208,10 +244,37 @@ impl Iam {
     pub async fn rotate(&self, now: Timestamp) -> Result<(), Error> {
         for purpose in Purpose::ALL {
             if self.is_due(purpose, now).await? {
-                self.take_steps(purpose, now).await?;
+                self.take_steps(purpose, Next::InTime, now).await?;
             }
         }
         Ok(())
+    }
+
+    /// Makes the next key of each purpose now: it signs in five minutes, when every node has it, and what the one before
+    /// has signed stays good until it expires. While one waits already, nothing is made.
+    pub async fn rotate_token_keys(&self) -> Result<(), Error> {
+        for purpose in Purpose::ALL {
+            self.take_steps(purpose, Next::AtOnce, self.clock().now())
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// The keys that may still have signed something, by purpose, oldest first.
+    pub async fn token_keys(&self) -> Result<Vec<TokenKey>, Error> {
+        let rows = self.database().rows(IN_USE, Vec::new()).await?;
+        let read = |row: &Row| {
+            let time =
+                |column| Ok::<_, store::Error>(Timestamp::from_millis(row.int(column)?).iso8601());
+            Ok(TokenKey {
+                number: kid(row)?,
+                purpose: row.text("purpose")?,
+                state: row.text("state")?,
+                created: time("created")?,
+                changed: time("changed")?,
+            })
+        };
+        rows.iter().map(read).collect()
     }
 
     /// Emergency: everything that this key signed is dead from the next request on. [`rotate`](Self::rotate) makes the next key.
@@ -233,10 +296,10 @@ impl Iam {
             .database()
             .rows(STATES, vec![purpose.as_str().into()])
             .await?;
-        Ok(!due(purpose, &states(&rows)?, now).is_empty())
+        Ok(!due(purpose, &states(&rows)?, Next::InTime, now).is_empty())
     }
 
-    async fn take_steps(&self, purpose: Purpose, now: Timestamp) -> Result<(), Error> {
+    async fn take_steps(&self, purpose: Purpose, next: Next, now: Timestamp) -> Result<(), Error> {
         // A number has to be known before its key can be sealed for its row. When another node was faster the number
         // is taken by then, and this key is not needed.
         let number = self.next_number().await?;
@@ -252,7 +315,7 @@ impl Iam {
         self.write(move |tx| {
             let keys = states(&tx.rows(STATES, &[purpose.as_str().into()])?)?;
             let taken = next_number(tx.rows(NEWEST, &[])?.first())? != number;
-            for step in due(purpose, &keys, now) {
+            for step in due(purpose, &keys, next, now) {
                 match step {
                     Step::Make(_) if taken => {}
                     Step::Make(state) => make(tx, number, purpose, state, &sealed, now)?,
@@ -329,6 +392,15 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_next_key_is_made_at_once_when_asked_for_but_only_one() {
+        let now = Timestamp::from_seconds(1_773_500_966);
+        let active = (1, State::Active, now);
+        let asked = |keys: &[_]| due(Purpose::Sts, keys, Next::AtOnce, now);
+        assert_eq!(asked(&[active]), [Step::Make(State::Pending)]);
+        assert_eq!(asked(&[active, (2, State::Pending, now)]), []);
+    }
+
+    #[test]
     fn keys_wait_sign_rest_and_go() {
         let now = Timestamp::from_seconds(1_773_500_966);
         let ago = |minutes| now.minus(Duration::from_mins(minutes));
@@ -378,14 +450,18 @@ mod tests {
                 vec![Step::End(1)],
             ),
         ] {
-            assert_eq!(due(Purpose::Bearer, &keys, now), expected, "{keys:?}");
+            assert_eq!(
+                due(Purpose::Bearer, &keys, Next::InTime, now),
+                expected,
+                "{keys:?}"
+            );
         }
         let old = [
             (1, State::Retiring, ago(13 * 60)),
             (2, State::Active, ago(60)),
         ];
         assert_eq!(
-            due(Purpose::Sts, &old, now),
+            due(Purpose::Sts, &old, Next::InTime, now),
             [],
             "session tokens live longer"
         );

@@ -121,6 +121,16 @@ impl Bearer {
         Ok(token)
     }
 
+    /// The name under which the audit log shows a token, read from its text without any check: to speak of a token that was
+    /// found somewhere, whether or not it is still good. `None` for what has not the form of one.
+    pub fn name(text: &str) -> Option<String> {
+        let mut bytes = [0; Self::PAYLOAD + TAG];
+        let body = text.strip_prefix(Self::PREFIX)?;
+        let read = URL_SAFE_NO_PAD.decode_slice(body, &mut bytes).ok()?;
+        let id = bytes[..read].get(12..28)?.first_chunk::<16>()?;
+        (read == bytes.len()).then(|| Id128::from(*id).bearer_id())
+    }
+
     /// Signs it: 128 characters of `A-Za-z0-9_-`. `None` when the ring has no key of that number.
     pub fn seal(&self, keys: &Keyring) -> Option<Zeroizing<String>> {
         let mut payload = Vec::with_capacity(Self::PAYLOAD + TAG);

@@ -18,6 +18,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use aes_gcm::Aes256Gcm;
 use aes_gcm::aead::{Aead as _, KeyInit as _, Nonce, Payload};
+use arc_swap::ArcSwap;
 use aws::{AccountId, Clock};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -92,13 +93,25 @@ pub enum VaultError {
     },
 }
 
+/// Whether a change of the master key is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wrapping {
+    /// All data keys are wrapped by the key in use.
+    Settled,
+    /// Some are still wrapped by the one before; [`Vault::rewrap`] goes on with it.
+    Unfinished,
+    /// Some are wrapped by a key that is not known here: another node has changed it.
+    Unknown,
+}
+
 /// Seals and opens; cheap to clone.
 #[derive(Clone)]
 pub struct Vault(Arc<Inner>);
 
 struct Inner {
     database: Database,
-    master: MasterKey,
+    /// Another one is put in its place when it is changed; two readers that differ for a moment read the same.
+    master: ArcSwap<MasterKey>,
     clock: Clock,
     /// By owner and version; a data key never changes.
     known: Mutex<HashMap<(String, u32), Arc<DataKey>>>,
@@ -135,6 +148,11 @@ const WRAPPED_BY_OTHERS: &str = "
      WHERE master_key <> $1
      ORDER BY owner, version";
 
+pub(crate) const WRAPPERS: &str = "
+    SELECT DISTINCT master_key
+      FROM data_keys
+     ORDER BY master_key";
+
 const REWRAP: &str = "
     UPDATE data_keys
        SET master_key = $3, wrapped = $4
@@ -146,7 +164,7 @@ impl Vault {
     pub(crate) fn new(database: Database, master: MasterKey, clock: Clock) -> Self {
         Self(Arc::new(Inner {
             database,
-            master,
+            master: ArcSwap::from_pointee(master),
             clock,
             known: Mutex::default(),
             newest: Mutex::default(),
@@ -188,7 +206,7 @@ impl Vault {
     ///
     /// Online: what was read before stays readable, and it may be stopped and run again.
     pub async fn rewrap(&self) -> Result<usize, Error> {
-        let current = self.0.master.name();
+        let current = self.0.master.load().name();
         let rows = self
             .0
             .database
@@ -215,6 +233,34 @@ impl Vault {
                 .await?;
         }
         Ok(rows.len())
+    }
+
+    /// The master key in use.
+    pub(crate) fn master(&self) -> MasterKey {
+        MasterKey::clone(&self.0.master.load())
+    }
+
+    /// Uses this key from now on; what the one before wrapped stays readable.
+    pub(crate) fn adopt(&self, master: &MasterKey) {
+        self.0.master.rcu(|before| master.after(before));
+    }
+
+    /// What the data keys in the database say of the master key in use.
+    pub async fn wrapping(&self) -> Result<Wrapping, Error> {
+        let rows = self.0.database.rows(WRAPPERS, Vec::new()).await?;
+        let master = self.0.master.load();
+        let current = master.name();
+        let mut wrapping = Wrapping::Settled;
+        for row in &rows {
+            let name = row.as_str("master_key")?;
+            if master.cipher_named(name).is_none() {
+                return Ok(Wrapping::Unknown);
+            }
+            if name != current {
+                wrapping = Wrapping::Unfinished;
+            }
+        }
+        Ok(wrapping)
     }
 
     async fn newest(&self, owner: Owner<'_>) -> Result<Arc<DataKey>, Error> {
@@ -260,7 +306,7 @@ impl Vault {
         let now = self.0.clock.now().millis();
         let values: [Value; 4] = [
             owner.into(),
-            self.0.master.name().into(),
+            self.0.master.load().name().into(),
             wrapped.into(),
             now.into(),
         ];
@@ -284,7 +330,7 @@ impl Vault {
     fn wrap(&self, owner: &str, version: u32, key: &Zeroizing<[u8; 32]>) -> String {
         let nonce = ids::random::<NONCE>();
         let sealed = encrypt(
-            &self.0.master.cipher(),
+            &self.0.master.load().cipher(),
             &nonce,
             key.as_slice(),
             &bound(&WRAPPED, owner, version),
@@ -298,7 +344,7 @@ impl Vault {
             column: WRAPPED.column.to_owned(),
         };
         let (version, master_key) = (version_of(row)?, row.text("master_key")?);
-        let Some(cipher) = self.0.master.cipher_named(&master_key) else {
+        let Some(cipher) = self.0.master.load().cipher_named(&master_key) else {
             return Err(VaultError::OtherMasterKey {
                 owner: owner.to_owned(),
                 master_key,

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use aws::{AccountId, MachineId};
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::agent::Agent;
 use crate::config::Flags;
@@ -30,6 +30,12 @@ pub(crate) enum Command {
     /// Accounts beside the first
     #[command(subcommand)]
     Account(Account),
+    /// Keys of the server and of its administrators: change them, replace lost ones
+    #[command(subcommand)]
+    Key(Key),
+    /// What was issued: tokens and temporary credentials
+    #[command(subcommand)]
+    Session(Session),
     /// Machines that have a role
     #[command(subcommand)]
     Machine(Machine),
@@ -100,6 +106,109 @@ pub(crate) struct Detect {
 pub(crate) enum Account {
     /// Make the account of `--account-id`, with a root key and a user `admin`
     Create(Flags),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Key {
+    /// List the keys that sign tokens
+    List(ListKeys),
+    /// Change keys while the server runs; what was issued stays good until it expires
+    Rotate(RotateKeys),
+    /// Emergency: drop a key that signs tokens; all that it signed is dead at once
+    Drop(DropKey),
+    /// Make new keys for root and admin, from the host; the old ones are dead
+    Reset(ResetKeys),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ListKeys {
+    #[command(flatten)]
+    pub(crate) admin: Admin,
+}
+
+/// What can be changed under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Rotated {
+    /// The keys that sign tokens; they also change by themselves every day
+    Tokens,
+    /// The master key, which seals all stored secrets
+    Master,
+    /// The access key of the user `admin`
+    Admin,
+    /// The access key of root
+    Root,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RotateKeys {
+    /// Which keys
+    #[arg(value_name = "KEYS", value_enum, default_values = ["tokens", "master"])]
+    pub(crate) keys: Vec<Rotated>,
+    #[command(flatten)]
+    pub(crate) admin: Admin,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DropKey {
+    /// Its number, as `packhouse key list` shows it
+    #[arg(value_name = "NUMBER")]
+    pub(crate) number: u16,
+    #[command(flatten)]
+    pub(crate) admin: Admin,
+}
+
+/// Whose keys can be made anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Holder {
+    /// The account's root
+    Root,
+    /// Its user `admin`, who is made again if he is gone
+    Admin,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ResetKeys {
+    /// Whose keys
+    #[arg(value_name = "WHOSE", value_enum, default_values = ["root", "admin"])]
+    pub(crate) whose: Vec<Holder>,
+    /// The master key is lost: remove everything that it has sealed (all access keys of all accounts, sessions, token
+    /// keys), and begin with a new one. No server may run meanwhile
+    #[arg(long)]
+    pub(crate) i_lost_the_key: bool,
+    #[command(flatten)]
+    pub(crate) flags: Flags,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Session {
+    /// Take back what was issued, from the next request on
+    Revoke(RevokeSessions),
+}
+
+#[derive(Debug, Args)]
+#[group(skip)]
+pub(crate) struct RevokeSessions {
+    #[command(flatten)]
+    pub(crate) which: Which,
+    #[command(flatten)]
+    pub(crate) admin: Admin,
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct Which {
+    /// A session (`ASIA…`), a token (`ABIA…`, as the audit log names it), or all that an access key was issued (`AKIA…`)
+    #[arg(value_name = "ID")]
+    pub(crate) id: Option<String>,
+    /// All that a user was issued; his access keys stay good
+    #[arg(long, value_name = "NAME")]
+    pub(crate) user: Option<String>,
+    /// All sessions of a role
+    #[arg(long, value_name = "NAME")]
+    pub(crate) role: Option<String>,
+    /// The token on standard input: one that was found where it should not be
+    #[arg(long)]
+    pub(crate) token: bool,
 }
 
 #[derive(Debug, Subcommand)]

@@ -19,6 +19,8 @@ use store::{BlobSettings, BlobsAddress, DatabaseAddress};
 use tracing_subscriber::EnvFilter;
 use url::Url;
 
+use crate::master_key::KeySource;
+
 pub(crate) use raw::{Flags, Origin, Raw};
 use settings::{Form, SETTINGS, Setting};
 
@@ -39,9 +41,9 @@ pub(crate) struct Config {
     pub(crate) upstreams: BTreeMap<ConnectionName, Url>,
     pub(crate) complete_versions: bool,
     pub(crate) formats: formats::Rules,
-    pub(crate) master_key_file: PathBuf,
-    pub(crate) strict_root: bool,
     pub(crate) oidc: Oidc,
+    pub(crate) master_key: KeySource,
+    pub(crate) auth: Auth,
     pub(crate) log: Log,
     pub(crate) log_level: String,
     pub(crate) drain: Duration,
@@ -57,6 +59,16 @@ pub(crate) struct Oidc {
     pub(crate) ca_file: Option<PathBuf>,
     /// By issuer.
     pub(crate) jwks_files: BTreeMap<String, PathBuf>,
+}
+
+/// How strict it is about who asks.
+#[derive(Debug, Clone)]
+pub(crate) struct Auth {
+    pub(crate) strict_root: bool,
+    pub(crate) cap_tokens_to_session: bool,
+    pub(crate) max_skew: Duration,
+    pub(crate) trust_policy_characters: usize,
+    pub(crate) trust_unconfirmed: bool,
 }
 
 /// How requests are written down, and for how long.
@@ -338,6 +350,20 @@ pub(crate) fn without_password(text: &str) -> String {
     format!("{scheme}://{user}:(hidden)@{host}/{path}")
 }
 
+/// A number with bounds, both of which are good.
+struct Within<const LOW: u64, const HIGH: u64>(u64);
+
+impl<const LOW: u64, const HIGH: u64> FromStr for Within<LOW, HIGH> {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.parse() {
+            Ok(number) if (LOW..=HIGH).contains(&number) => Ok(Self(number)),
+            _ => Err(format!("it is a number from {LOW} to {HIGH}")),
+        }
+    }
+}
+
 struct Reader<'a> {
     raw: &'a Raw,
     mistakes: Vec<String>,
@@ -382,8 +408,6 @@ impl Reader<'_> {
                     has_endpoint: self.value("generic-http"),
                 },
             },
-            master_key_file: PathBuf::from(self.text_or("master-key-file", &data)),
-            strict_root: self.value("auth-strict-root"),
             oidc: Oidc {
                 private_issuers: self.value("oidc-allow-private-issuers"),
                 ca_file: self
@@ -391,6 +415,20 @@ impl Reader<'_> {
                     .get("oidc-ca-file")
                     .map(|it| it.text.clone().into()),
                 jwks_files: self.jwks_files(),
+            },
+            master_key: self.master_key(&data),
+            auth: Auth {
+                strict_root: self.value("auth-strict-root"),
+                cap_tokens_to_session: self.value("auth-cap-tokens-to-session"),
+                max_skew: Duration::from_secs(
+                    self.value::<Within<1, 900>>("auth-max-skew-seconds").0,
+                ),
+                trust_policy_characters: usize::try_from(
+                    self.value::<Within<2048, 4096>>("auth-trust-policy-characters")
+                        .0,
+                )
+                .unwrap_or(usize::MAX),
+                trust_unconfirmed: self.value("auth-trust-unconfirmed"),
             },
             log: self.value("log"),
             log_level,
@@ -497,6 +535,22 @@ impl Reader<'_> {
                 None
             }
         }
+    }
+
+    fn master_key(&mut self, data: &Path) -> KeySource {
+        let Some(command) = self.raw.get("master-key-command") else {
+            return KeySource::File(PathBuf::from(self.text_or("master-key-file", data)));
+        };
+        let words: Vec<_> = command.text.split_whitespace().map(str::to_owned).collect();
+        if words.is_empty() {
+            self.wrong("master-key-command", "", &"there is no command in it");
+        }
+        if self.raw.get("master-key-file").is_some() {
+            self.mistakes.push(
+                "`master-key-file` and `master-key-command` are both set, and there is one master key".to_owned(),
+            );
+        }
+        KeySource::Command(words)
     }
 
     fn tls(&mut self) -> Option<TlsFiles> {

@@ -4,8 +4,8 @@
 //! DIR/address             127.0.0.1:7070                where the running server listens
 //! DIR/aws-config          an AWS config file            endpoint and region, for `packhouse env`
 //! DIR/certificate         DER                           of a server that speaks TLS, for commands that ask it
-//! DIR/root-credentials    an AWS shared-credentials     the root key                     } 0600, made once,
-//! DIR/admin-credentials   file                          the key of the user `admin`      } never overwritten
+//! DIR/root-credentials    an AWS shared-credentials     the root key                     } 0600, made once, replaced
+//! DIR/admin-credentials   file                          the key of the user `admin`      } by `packhouse key` only
 //! DIR/credentials-ID      the same                      `admin` of a further account     }
 //! ```
 
@@ -15,7 +15,7 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail, ensure};
-use aws::SecretString;
+use aws::{AccountId, SecretString};
 
 /// The files of one data directory.
 #[derive(Debug, Clone)]
@@ -64,6 +64,16 @@ impl Files {
     /// Of a further account: the key of its `admin`; with `-root` after the account, that of its root.
     pub(crate) fn account_credentials(&self, account: &str) -> PathBuf {
         self.directory.join(format!("credentials-{account}"))
+    }
+
+    /// The key that a command acts with: that of `admin`, or of root, of the first account or of a further one.
+    pub(crate) fn credentials_of(&self, account: Option<&AccountId>, is_root: bool) -> PathBuf {
+        match (account, is_root) {
+            (None, false) => self.admin_credentials(),
+            (None, true) => self.root_credentials(),
+            (Some(account), false) => self.account_credentials(account.as_str()),
+            (Some(account), true) => self.account_credentials(&format!("{account}-root")),
+        }
     }
 
     pub(crate) fn address(&self) -> PathBuf {
@@ -130,6 +140,13 @@ pub(crate) fn write_credentials(path: &Path, key: &Key) -> io::Result<()> {
     ));
     file.write_all(text.expose().as_bytes())?;
     file.sync_all()
+}
+
+/// Puts another key in the place of the one that the file holds, if it is there: a reader sees one or the other.
+pub(crate) fn replace_credentials(path: &Path, key: &Key) -> io::Result<()> {
+    let new = path.with_extension(format!("new-{}", std::process::id()));
+    write_credentials(&new, key)?;
+    fs::rename(&new, path)
 }
 
 /// Reads a credentials file. Refuses one that others than its owner may read.

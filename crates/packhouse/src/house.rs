@@ -13,6 +13,7 @@ use iam::Iam;
 use store::Database;
 
 use crate::attempts::Attempts;
+use crate::master_key::Keeper;
 use crate::metrics::Metrics;
 use crate::peer::{Peer, Proxies};
 
@@ -28,6 +29,7 @@ pub(crate) struct House {
     pub(crate) region: Region,
     pub(crate) sealer: Sealer,
     pub(crate) public_url: Option<String>,
+    pub(crate) master_key: Keeper,
     pub(crate) proxies: Proxies,
     pub(crate) metrics: Metrics,
     /// Where requests are written down.

@@ -51,6 +51,12 @@ async fn every_minute(house: &House, dispatcher: &Dispatcher, keep_events: Durat
                 "the keys that sign tokens could not be looked after"
             );
         }
+        if let Err(error) = house.master_key.settle(&house.iam).await {
+            tracing::error!(
+                error = &*error as &dyn Error,
+                "the master key could not be looked after"
+            );
+        }
         // Every machine makes two sessions an hour.
         if let Err(error) = house.iam.forget(house.clock.now()).await {
             tracing::warn!(

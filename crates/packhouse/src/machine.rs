@@ -10,9 +10,9 @@ use iam::api::{CreateMachine, MachineWithCode, Machines, ShownMachine};
 use serde::de::DeserializeOwned;
 
 use crate::cli::{Admin, Machine};
-use crate::client::call;
+use crate::client::call_as;
 use crate::doors::own::MACHINES;
-use crate::files::{Files, read_credentials};
+use crate::files::Files;
 
 pub(crate) fn run(command: &Machine) -> anyhow::Result<()> {
     match command {
@@ -114,17 +114,7 @@ fn with_code(admin: &Admin, made: &Bytes) -> anyhow::Result<()> {
 }
 
 fn ask(admin: &Admin, method: Method, uri: &str, body: Vec<u8>) -> anyhow::Result<Bytes> {
-    let files = Files::new(&admin.server.data);
-    let region = files.endpoint()?.region.parse()?;
-    let path = match &admin.account_id {
-        Some(account) => files.account_credentials(account.as_str()),
-        None => files.admin_credentials(),
-    };
-    let key = read_credentials(&path)?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    runtime.block_on(call(&files, &region, &key, (method, uri), body))
+    call_as(admin, (method, uri), body)
 }
 
 fn read<T: DeserializeOwned>(answer: &Bytes) -> anyhow::Result<T> {

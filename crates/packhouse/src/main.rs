@@ -18,14 +18,17 @@ mod healthcheck;
 mod house;
 mod http;
 mod jobs;
+mod key;
 mod logging;
 mod machine;
+mod master_key;
 mod metrics;
 mod operations;
 mod peer;
 mod record;
 mod request_id;
 mod serve;
+mod session;
 mod setup;
 mod show;
 mod tls;
@@ -38,7 +41,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use cli::{Account, Cli, Command, Upstreams};
+use cli::{Account, Cli, Command, Session, Upstreams};
 
 fn main() -> ExitCode {
     match run(Cli::parse().command) {
@@ -58,9 +61,11 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Config(arguments) => show::run(arguments),
         Command::Env(arguments) => env::run(&arguments),
         Command::Healthcheck(arguments) => healthcheck::run(&arguments),
+        Command::Key(command) => key::run(command),
         Command::Machine(command) => machine::run(&command),
         Command::Operations => operations::run(),
         Command::Serve(flags) => serve::run(flags),
+        Command::Session(Session::Revoke(arguments)) => session::revoke(&arguments),
         Command::Upstreams(Upstreams::Detect(arguments)) => upstreams::run(&arguments),
         Command::Why(arguments) => why::run(&arguments),
     }

@@ -54,6 +54,8 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let ground = setup::ground(&config).await?;
     setup::first_start(&config, &ground.iam).await?;
     let house = setup::house(&config, ground).await?;
+    // Of a process that was ended while it changed the master key.
+    house.master_key.settle(&house.iam).await?;
 
     let tls = match &config.tls {
         Some(TlsFiles { certificate, key }) => Some(Tls::read(certificate, key)?),

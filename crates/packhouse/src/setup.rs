@@ -1,6 +1,5 @@
 //! What there is before the port opens: directory, master key, database, blobs, identities; on the first start, keys.
 
-use std::io;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -11,13 +10,14 @@ use aws::sigv4::Credentials;
 use aws::{Clock, Secret};
 use catalog::{Catalog, Courier, Enquirer, Parts, RemoteSettings};
 use formats::Protocols;
-use iam::{Iam, IssuerSettings, MasterKey, MasterKeyError, NewAccount, Settings};
+use iam::{Iam, IssuerSettings, NewAccount, Settings};
 use store::{BlobStore, Database};
 
 use crate::attempts::Attempts;
 use crate::config::{Config, Oidc};
 use crate::files::{Files, Key, write_credentials};
 use crate::house::House;
+use crate::master_key::Keeper;
 use crate::metrics::Metrics;
 use crate::peer::Proxies;
 
@@ -38,11 +38,15 @@ pub(crate) async fn ground(config: &Config) -> anyhow::Result<Ground> {
     let database = Database::open(&config.database)
         .await
         .with_context(|| format!("database `{}`", config.database))?;
-    let master = master_key(config)?;
+    let master = config.master_key.at_start(&database).await?;
     let clock = Clock::system();
     let settings = Settings {
-        strict_root: config.strict_root,
         issuers: issuers(&config.oidc)?,
+        strict_root: config.auth.strict_root,
+        cap_tokens_to_session: config.auth.cap_tokens_to_session,
+        max_skew: config.auth.max_skew,
+        trust_policy_quota: config.auth.trust_policy_characters,
+        trust_unconfirmed: config.auth.trust_unconfirmed,
         ..Settings::new(config.region.clone(), clock.clone())
     };
     let iam = Iam::open(database.clone(), master, settings)
@@ -70,22 +74,6 @@ fn issuers(oidc: &Oidc) -> anyhow::Result<IssuerSettings> {
         documents: Some(Arc::new(enquirer)),
         jwks_files: oidc.jwks_files.clone(),
     })
-}
-
-/// The master key; made when its file is not there.
-fn master_key(config: &Config) -> anyhow::Result<MasterKey> {
-    let path = &config.master_key_file;
-    match MasterKey::from_file(path) {
-        Err(MasterKeyError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
-            let key = MasterKey::create(path)?;
-            tracing::warn!(
-                "made the master key `{}`: a backup of the database without it is useless, one with it is sensitive",
-                path.display()
-            );
-            Ok(key)
-        }
-        read => Ok(read?),
-    }
 }
 
 /// Makes the account of the configuration, if it is not there, and writes its keys into files.
@@ -175,6 +163,7 @@ pub(crate) async fn house(config: &Config, ground: Ground) -> anyhow::Result<Arc
         account: config.account_id,
         region: config.region.clone(),
         public_url: config.public_url.clone(),
+        master_key: Keeper::new(config.master_key.clone()),
         proxies: Proxies::new(config.trusted_proxies.clone()),
         is_ending: AtomicBool::new(false),
     }))

@@ -11,9 +11,8 @@ use http::Method;
 use serde::de::DeserializeOwned;
 
 use crate::cli::{Admin, Why};
-use crate::client::call;
+use crate::client::call_as;
 use crate::doors::own::{DECISIONS, Decisions};
-use crate::files::{Files, read_credentials};
 
 /// Without an id, so many are shown.
 const NEWEST: u32 = 20;
@@ -77,17 +76,7 @@ fn lines(decisions: &[Explained]) -> String {
 }
 
 fn ask(admin: &Admin, uri: &str) -> anyhow::Result<Bytes> {
-    let files = Files::new(&admin.server.data);
-    let region = files.endpoint()?.region.parse()?;
-    let path = match &admin.account_id {
-        Some(account) => files.account_credentials(account.as_str()),
-        None => files.admin_credentials(),
-    };
-    let key = read_credentials(&path)?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    runtime.block_on(call(&files, &region, &key, (Method::GET, uri), Vec::new()))
+    call_as(admin, (Method::GET, uri), Vec::new())
 }
 
 fn read<T: DeserializeOwned>(answer: &Bytes) -> anyhow::Result<T> {

@@ -223,7 +223,7 @@ impl Iam {
         found.ok_or_else(|| Fault::not_found(None, id, format!("there is no machine `{id}`")))
     }
 
-    async fn permit(
+    pub(super) async fn permit(
         &self,
         caller: &Caller,
         action: &str,
@@ -282,7 +282,7 @@ fn refused(error: AuthorizeError) -> Fault {
     }
 }
 
-fn failed(error: Error) -> Fault {
+pub(super) fn failed(error: Error) -> Fault {
     match error {
         Error::Quota(message) => Fault::quota_exceeded(None, "machines", message),
         Error::NotFound { noun, name } => {

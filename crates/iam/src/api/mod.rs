@@ -23,6 +23,7 @@ mod oidc_providers;
 mod operations;
 mod params;
 mod policies;
+mod revoking;
 mod roles;
 mod shapes;
 mod simulate;
@@ -48,6 +49,7 @@ use call::{Answered, Call};
 pub use ec2::{EC2_OPERATIONS, Ec2Operation};
 pub use machines::{CreateMachine, MachineWithCode, Machines, ShownMachine};
 pub use operations::OPERATIONS;
+pub use revoking::{RevokeSessions, Revoked};
 
 /// One operation that is answered here.
 #[derive(Clone, Copy, Debug)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use iam::tokens::Refused;
 use iam::{AuthorizeError, Error, NewSession, NotAuthenticated, Source, Status, TokenDuration};
 
-use crate::house::{DOMAIN, House, NOW, READ, REPOSITORY, may};
+use crate::house::{DOMAIN, House, NOW, READ, REPOSITORY};
 
 const ROLE: &str = "AROAQEC2CAVECTOR0001A";
 
@@ -362,47 +362,4 @@ async fn a_node_learns_of_another_nodes_key(house: House) {
         .by_token(&token, Source::default())
         .await
         .unwrap();
-}
-
-/// One process at a time may use an `SQLite` file, so this is about the other database.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_one_process_takes_away_another_refuses_within_three_seconds() {
-    let Some(house) = House::postgres().await else {
-        return;
-    };
-    let other = house.another_process().await;
-    let (user, keys) = house.user("ci").await;
-    house
-        .iam
-        .put_inline_policy(&user.id, "own", ALLOW)
-        .await
-        .unwrap();
-    let token = house.token(&house.signed_in(&keys).await).await;
-    let caller = other.by_token(&token, Source::default()).await.unwrap();
-    assert!(may(&other, &house.ask(&caller)).await);
-
-    house
-        .iam
-        .delete_inline_policy(&user.id, "own")
-        .await
-        .unwrap();
-    within_three_seconds(async || !may(&other, &house.ask(&caller)).await).await;
-    house
-        .iam
-        .delete_access_key(&house.account, &keys.access_key_id)
-        .await
-        .unwrap();
-    within_three_seconds(async || other.by_token(&token, Source::default()).await.is_err()).await;
-}
-
-const ALLOW: &str =
-    r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}"#;
-
-async fn within_three_seconds(is_so: impl AsyncFn() -> bool) {
-    let waited = tokio::time::timeout(Duration::from_secs(3), async {
-        while !is_so().await {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    });
-    waited.await.unwrap();
 }

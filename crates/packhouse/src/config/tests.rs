@@ -32,8 +32,8 @@ fn every_setting_has_a_default_that_reads() {
     );
     assert_eq!(config.blobs.to_string(), "file:/nowhere/at/all/blobs");
     assert_eq!(
-        config.master_key_file,
-        Path::new("/nowhere/at/all/master.key")
+        config.master_key,
+        KeySource::File("/nowhere/at/all/master.key".into())
     );
 }
 
@@ -275,4 +275,31 @@ fn the_reference_page_is_made_from_the_list() {
         page == reference::page(),
         "docs/configuration.md is out of date: run `cargo run -p packhouse -- config --reference > docs/configuration.md`"
     );
+}
+
+#[test]
+fn the_master_key_comes_from_one_place_and_numbers_have_bounds() {
+    let config = sources(&["--master-key-command", "kms  decrypt --key 7"], &[]);
+    let words = ["kms", "decrypt", "--key", "7"].map(str::to_owned);
+    let config = config.config().unwrap();
+    assert_eq!(config.master_key, KeySource::Command(words.into()));
+    for (flags, expected) in [
+        (
+            &["--master-key-command", "a", "--master-key-file", "b"][..],
+            "are both set",
+        ),
+        (&["--master-key-command", " "], "there is no command in it"),
+        (
+            &["--auth-max-skew-seconds", "901"],
+            "it is a number from 1 to 900",
+        ),
+        (&["--auth-max-skew-seconds", "0"], "from 1 to 900"),
+        (
+            &["--auth-trust-policy-characters", "4097"],
+            "from 2048 to 4096",
+        ),
+    ] {
+        let mistakes = sources(flags, &[]).config().unwrap_err().to_string();
+        assert!(mistakes.contains(expected), "{mistakes}");
+    }
 }

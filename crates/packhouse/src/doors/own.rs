@@ -4,7 +4,9 @@
 
 mod accounts;
 mod audit;
+mod keys;
 mod machines;
+mod sessions;
 mod webhooks;
 
 use std::pin::Pin;
@@ -31,11 +33,18 @@ use crate::written;
 
 pub(crate) use accounts::{Made, MadeKey, MakeAccount};
 pub(crate) use audit::Decisions;
+pub(crate) use keys::{Changed, SigningKeys};
 
 /// Makes an account.
 pub(crate) const ACCOUNTS: &str = "/packhouse/v1/accounts";
 /// The machines of the caller's account; one is `MACHINES/i-…`.
 pub(crate) const MACHINES: &str = "/packhouse/v1/machines";
+/// Takes back what was issued.
+pub(crate) const REVOKE: &str = "/packhouse/v1/sessions/revoke";
+/// The keys that sign tokens; one is `SIGNING_KEYS/NUMBER`.
+pub(crate) const SIGNING_KEYS: &str = "/packhouse/v1/keys";
+/// Changes the master key.
+pub(crate) const MASTER_KEY: &str = "/packhouse/v1/master-key/change";
 /// Refusals of the caller's account; one is `DECISIONS/ID`.
 pub(crate) const DECISIONS: &str = "/packhouse/v1/decisions";
 
@@ -93,6 +102,11 @@ operations! {
     ListMachines         GET    "machines"               "packhouse:ListMachines"         [] [] => machines::list;
     CreateEnrollmentCode POST   "machines/{id}/code"     "packhouse:CreateEnrollmentCode" [] ["machine"] => machines::create_code;
     DisableMachine       POST   "machines/{id}/disable"  "packhouse:DisableMachine"       [] [] => machines::disable;
+    RevokeSessions       POST   "sessions/revoke"        "packhouse:RevokeSessions"       ["userName" "roleName" "id"] ["revoked" "issuedUntil"] => sessions::revoke;
+    ListSigningKeys      GET    "keys"                   "packhouse:ListSigningKeys"      [] [] => keys::list;
+    RotateSigningKeys    POST   "keys/rotate"            "packhouse:RotateSigningKeys"    [] [] => keys::rotate;
+    DropSigningKey       POST   "keys/{id}/drop"         "packhouse:DropSigningKey"       [] [] => keys::drop;
+    ChangeMasterKey      POST   "master-key/change"      "packhouse:ChangeMasterKey"      [] ["rewrapped"] => keys::change_master;
     LookupEvents         GET    "audit/events"           "packhouse:LookupEvents"         ["startTime" "endTime" "principal" "eventName" "resource" "errors" "maxResults"] [] => audit::lookup;
     ListDecisions        GET    "decisions"              "packhouse:ListDecisions"        ["maxResults"] [] => audit::list;
     GetDecision          GET    "decisions/{id}"         "packhouse:GetDecision"          [] [] => audit::explain;
