@@ -18,7 +18,7 @@ const JAR: &str = "/d/team-111122223333/maven/app/com/example/a/1.0/a-1.0.jar";
 
 impl Server {
     /// One of our own operations.
-    fn own(&self, key: &Credentials, method: &str, target: &str, body: &str) -> Answer {
+    pub(crate) fn own(&self, key: &Credentials, method: &str, target: &str, body: &str) -> Answer {
         let call = Call {
             method,
             target,

@@ -10,6 +10,7 @@ mod control;
 mod ending;
 mod house;
 mod issuer;
+mod keys;
 mod machine;
 mod matrix;
 mod packages;
