@@ -17,6 +17,7 @@ on_each_database! {
     tags_and_source_identity_go_down_the_chain,
     session_policies_limit_and_have_limited_room,
     accounts_trust_each_other_on_both_sides,
+    whoever_takes_the_name_of_a_trusted_user_or_role_is_not_trusted,
 }
 
 pub(crate) const ANYBODY: &str = r#"{"AWS":"111122223333"}"#;
@@ -566,4 +567,54 @@ async fn accounts_trust_each_other_on_both_sides(house: House) {
         .await
         .unwrap_err();
     assert_eq!(fault.code, "AccessDeniedException");
+}
+
+/// Threat 16.
+async fn whoever_takes_the_name_of_a_trusted_user_or_role_is_not_trusted(house: House) {
+    let user = [("UserName", "bob")];
+    let own = [("UserName", "bob"), ("PolicyName", "own")];
+    let (before, _) = house.user_with("bob", &may_assume()).await;
+    let door = house.role_for("door", ANYBODY, "").await;
+    let both = format!(r#"{{"AWS":["{}","{door}"]}}"#, before.arn());
+    let target = house.role_for("target", &both, "").await;
+    let session = credentials(&take(&house, &before, &door, &[]).await.unwrap());
+    let session = house.signed_in(&session).await;
+    let through = [
+        ("RoleName", "door"),
+        ("PolicyName", "own"),
+        ("PolicyDocument", &may_assume()),
+    ];
+    house.admin("PutRolePolicy", &through).await;
+    for trusted in [&before, &session] {
+        take(&house, trusted, &target, &[]).await.unwrap();
+    }
+    let named = async || {
+        let role = house.admin("GetRole", &[("RoleName", "target")]).await;
+        role.text("Role/AssumeRolePolicyDocument").to_owned()
+    };
+    assert!(named().await.contains("%2Fbob"), "{}", named().await);
+
+    let key = before.access_key_id();
+    let key = [("UserName", "bob"), ("AccessKeyId", key.as_str())];
+    house.admin("DeleteAccessKey", &key).await;
+    house.admin("DeleteUserPolicy", &own).await;
+    house.admin("DeleteUser", &user).await;
+    house.admin("DeleteRolePolicy", &through[..2]).await;
+    house.admin("DeleteRole", &through[..1]).await;
+    let shown = named().await;
+    assert!(shown.contains(before.user_id()), "{shown}");
+    assert!(
+        shown.contains("AROA") && !shown.contains("%2Fbob"),
+        "{shown}"
+    );
+
+    let (after, _) = house.user_with("bob", &may_assume()).await;
+    let door = house.role_for("door", ANYBODY, "").await;
+    house.admin("PutRolePolicy", &through).await;
+    let session = credentials(&take(&house, &after, &door, &[]).await.unwrap());
+    let session = house.signed_in(&session).await;
+    for namesake in [&after, &session] {
+        let fault = take(&house, namesake, &target, &[]).await.unwrap_err();
+        assert_eq!(fault.code, "AccessDeniedException");
+    }
 }
