@@ -54,7 +54,7 @@ impl MasterKey {
                     end(&mut child);
                     return Err(too_long());
                 }
-                None => thread::sleep(LOOK),
+                None => thread::park_timeout(LOOK),
             }
         };
         if !status.success() {

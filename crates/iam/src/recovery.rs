@@ -114,13 +114,12 @@ impl Iam {
         let now = self.clock().now();
         let (user, made) = match whose {
             KeyHolder::Root => (None, None),
-            KeyHolder::Admin => match self.find_user(account, accounts::ADMIN).await? {
-                Some(user) => (Some(user.id), None),
-                None => {
-                    let user = User::new(account, "/", accounts::ADMIN, now);
-                    (Some(user.id.clone()), Some(user))
-                }
-            },
+            KeyHolder::Admin => {
+                let admin = self.find_user(account, accounts::ADMIN).await?;
+                let new = || User::new(account, "/", accounts::ADMIN, now);
+                let made = admin.is_none().then(new);
+                (admin.or_else(|| made.clone()).map(|user| user.id), made)
+            }
         };
         let key = self.new_access_key(account, user.as_deref(), now).await?;
         let (values, account) = (key.values, Value::from(account.as_str()));

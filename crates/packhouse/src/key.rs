@@ -8,6 +8,7 @@ use anyhow::{Context as _, bail};
 use aws::SecretString;
 use bytes::Bytes;
 use http::Method;
+use iam::TokenKey;
 use serde::de::DeserializeOwned;
 
 use crate::cli::{Admin, Key, Rotated};
@@ -111,18 +112,22 @@ fn show(admin: &Admin, answer: &Bytes) -> anyhow::Result<()> {
 }
 
 fn table(keys: &SigningKeys) -> String {
-    let mut text = format!("{:<8}{:<9}{:<10}{}\n", "NUMBER", "SIGNS", "STATE", "SINCE");
-    for key in &keys.keys {
+    let head = format!("{:<8}{:<9}{:<10}{}\n", "NUMBER", "SIGNS", "STATE", "SINCE");
+    let line = |key: &TokenKey| {
         let signs = match key.purpose.as_str() {
             "bearer" => "tokens",
             _ => "sessions",
         };
-        text.push_str(&format!(
-            "{:<8}{signs:<9}{:<10}{}\n",
-            key.number, key.state, key.changed
-        ));
-    }
-    text
+        let TokenKey {
+            number,
+            state,
+            changed,
+            ..
+        } = key;
+        format!("{number:<8}{signs:<9}{state:<10}{changed}\n")
+    };
+    let lines: String = keys.keys.iter().map(line).collect();
+    head + &lines
 }
 
 fn read<T: DeserializeOwned>(answer: &Bytes) -> anyhow::Result<T> {
@@ -141,8 +146,6 @@ fn say(text: &str) -> anyhow::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use iam::TokenKey;
-
     use super::*;
 
     #[test]
