@@ -5,6 +5,7 @@ use std::io::Write as _;
 
 use anyhow::{Context as _, bail};
 use audit::{Arrival, Draft, Ledger, Service};
+use http::{HeaderValue, Method};
 use iam::{Iam, KeyHolder, MasterKeyError};
 use serde_json::{Map, json};
 use store::Database;
@@ -95,12 +96,12 @@ async fn reset(
         let draft = Draft::new(Arrival {
             request_id: request_id::next(clock.now()),
             at: clock.now(),
-            method: String::new(),
+            method: Method::POST,
             path: String::new(),
             source_ip: None,
             secure: true,
             host: None,
-            user_agent: Some("packhouse key reset".to_owned()),
+            user_agent: Some(HeaderValue::from_static("packhouse key reset")),
         });
         draft.called_by_service("host.packhouse", Some(account));
         draft.asks(Service::Packhouse, "ResetKeys", false);
