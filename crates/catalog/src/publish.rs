@@ -28,6 +28,8 @@ pub struct Publication {
     by: By,
     id: VersionId,
     existing: Option<VersionRow>,
+    /// Whether a finished version takes more files.
+    open_ended: bool,
     added: Vec<NewAsset>,
     manifest: Option<Manifest>,
 }
@@ -149,9 +151,18 @@ impl Publication {
             by,
             id,
             existing,
+            open_ended: format.retention().open_ended,
             added: Vec::new(),
             manifest: None,
         })
+    }
+
+    /// Lets nobody add files to a finished version, even where the format would: with AWS's operation, publishing ends
+    /// when a version is finished.
+    #[must_use]
+    pub fn only_until_finished(mut self) -> Self {
+        self.open_ended = false;
+        self
     }
 
     /// Which version.
@@ -219,9 +230,9 @@ impl Publication {
         let Self {
             catalog,
             repository,
-            format,
             by,
             id,
+            open_ended,
             added,
             manifest,
             ..
@@ -245,7 +256,7 @@ impl Publication {
             } else {
                 Status::Unfinished
             },
-            open_ended: format.retention().open_ended,
+            open_ended,
             assets_per_version: catalog.0.limits.assets_per_version,
         };
         let recorded = catalog
