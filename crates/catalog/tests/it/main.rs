@@ -17,4 +17,5 @@ mod registry;
 mod toy;
 mod upstreams;
 mod versions;
+mod walk;
 mod world;
