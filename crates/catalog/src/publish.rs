@@ -16,9 +16,9 @@ use crate::names::{AssetName, VersionId};
 use crate::package::{PackageAt, Status, VersionRecord};
 use crate::permit::Permit;
 use crate::record::{self, NewAsset, NewBytes, Recording, VersionRow, Way};
-use crate::repository::Repository;
+use crate::repository::{self, Repository};
 use crate::upstream::Walk;
-use crate::{Catalog, Error, Result};
+use crate::{Catalog, Error, Result, origin};
 
 /// A version being published. Dropped: nothing is visible, and the bytes are swept.
 pub struct Publication {
@@ -224,8 +224,9 @@ impl Publication {
         Ok(digests)
     }
 
-    /// Makes what was added visible, in one transaction. Errors: `Conflict` when a file of the name has other bytes, or
-    /// the version takes no more files; `Quota`.
+    /// Makes what was added visible, in one transaction, which looks at everything again that may have changed while the
+    /// bytes came. Errors: `NotFound` when the repository is gone; `Blocked`; `Conflict` when a file of the name has other
+    /// bytes, or the version takes no more files; `Quota`.
     pub async fn commit(self, then: Then) -> Result<Published> {
         let Self {
             catalog,
@@ -262,7 +263,11 @@ impl Publication {
         let recorded = catalog
             .0
             .database
-            .write(move |tx| record::record(tx, &repository, &by, &recording))
+            .write(move |tx| {
+                repository::still_there(tx, &repository)?;
+                origin::still_may_publish(tx, &repository, &recording.id.package, by.now)?;
+                record::record(tx, &repository, &by, &recording)
+            })
             .await;
         match recorded {
             Ok(recorded) => {

@@ -138,17 +138,22 @@ pub(crate) struct Limits {
     pub(crate) assets_per_version: u32,
     pub(crate) domains_per_account: u32,
     pub(crate) repositories_per_domain: u32,
+    pub(crate) direct_upstreams: u32,
+    pub(crate) upstreams_searched: u32,
+    pub(crate) tags_per_resource: u32,
 }
 
 impl Limits {
-    /// Those that the catalog keeps; AWS lets nobody change the others.
+    /// Those that the catalog keeps.
     pub(crate) fn of_catalog(&self) -> catalog::Limits {
         catalog::Limits {
             asset_size_bytes: self.asset_size_bytes,
             assets_per_version: self.assets_per_version,
             domains_per_account: self.domains_per_account,
             repositories_per_domain: self.repositories_per_domain,
-            ..catalog::Limits::default()
+            direct_upstreams: self.direct_upstreams,
+            upstreams_searched: self.upstreams_searched,
+            tags_per_resource: self.tags_per_resource,
         }
     }
 }
@@ -439,6 +444,9 @@ impl Reader<'_> {
                 assets_per_version: self.value("limit-assets-per-version"),
                 domains_per_account: self.value("limit-domains-per-account"),
                 repositories_per_domain: self.value("limit-repositories-per-domain"),
+                direct_upstreams: self.value("limit-direct-upstreams"),
+                upstreams_searched: self.value("limit-upstreams-searched"),
+                tags_per_resource: self.value("limit-tags-per-resource"),
             },
             audit: Audit {
                 directory: PathBuf::from(self.text_or("audit-directory", &data)),

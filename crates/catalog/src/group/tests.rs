@@ -5,7 +5,9 @@
 use proptest::prelude::*;
 
 use super::pattern::Looks;
+use super::tree::Alone;
 use super::*;
+use crate::names::PackageId;
 
 fn domain() -> Arc<Domain> {
     Arc::new(Domain {

@@ -196,6 +196,12 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "Domains of an account, at most."),
     setting("limit-repositories-per-domain", "COUNT", "1000", Text,
         "Repositories of a domain, at most."),
+    setting("limit-direct-upstreams", "COUNT", "10", Text,
+        "Direct upstream repositories of a repository, at most."),
+    setting("limit-upstreams-searched", "COUNT", "25", Text,
+        "Upstream repositories searched for one request, at most. What was not found by then is not found."),
+    setting("limit-tags-per-resource", "COUNT", "50", Text,
+        "Tags of a domain, a repository or a package group, at most."),
 ];
 
 #[cfg(test)]
