@@ -14,6 +14,7 @@ mod history;
 mod outbox;
 mod publishing;
 mod registry;
+mod scenarios;
 mod toy;
 mod upstreams;
 mod versions;

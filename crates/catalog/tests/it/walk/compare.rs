@@ -13,6 +13,7 @@ use crate::world::{World, bytes_of, domain_at};
 
 type Compared = Result<(), String>;
 
+#[expect(clippy::needless_pass_by_value, reason = "calls are easier to read")]
 fn same<T: PartialEq + std::fmt::Debug>(what: &str, found: T, expected: T) -> Compared {
     if found == expected {
         return Ok(());

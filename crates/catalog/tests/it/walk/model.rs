@@ -173,7 +173,7 @@ impl Model {
         }
     }
 
-    fn next(&self, search: &mut Search) -> Option<usize> {
+    fn next(search: &mut Search) -> Option<usize> {
         let next = loop {
             let next = search.ahead.pop()?;
             if !search.seen.contains(&next) {
@@ -204,7 +204,7 @@ impl Model {
     pub(super) fn listed(&self, from: usize, package: usize) -> Option<Vec<usize>> {
         let mut search = Self::search(from, package);
         let mut deciding: BTreeMap<usize, Status> = BTreeMap::new();
-        while let Some(repository) = self.next(&mut search) {
+        while let Some(repository) = Self::next(&mut search) {
             if let Some(package) = self.repositories[repository].packages.get(&package) {
                 for (number, version) in &package.versions {
                     deciding.entry(*number).or_insert(version.status);
@@ -234,7 +234,7 @@ impl Model {
     ) -> (Said, Vec<(usize, usize)>) {
         let nothing = |why| (Said::Refused(why), Vec::new());
         let mut search = Self::search(from, package);
-        while let Some(holder) = self.next(&mut search) {
+        while let Some(holder) = Self::next(&mut search) {
             let Some(version) = self.repositories[holder].version(package, number) else {
                 self.go_on(&mut search, holder);
                 continue;
@@ -248,7 +248,7 @@ impl Model {
             // A further file comes only from where the version came from.
             let origin = version.origin;
             self.go_on(&mut search, holder);
-            while let Some(source) = self.next(&mut search) {
+            while let Some(source) = Self::next(&mut search) {
                 if let Some(version) = self.repositories[source].version(package, number)
                     && version.origin == origin
                     && version.is_served()
@@ -312,25 +312,22 @@ impl Model {
         {
             return Said::Refused("blocked");
         }
-        match self.repositories[repository].version(package, number) {
-            Some(version) => {
-                if matches!(version.status, Status::Archived | Status::Disposed) {
+        if let Some(version) = self.repositories[repository].version(package, number) {
+            if matches!(version.status, Status::Archived | Status::Disposed) {
+                return Said::Refused("version in the way");
+            }
+            match version.files.get(&file) {
+                Some(there) if *there != bytes => return Said::Refused("asset in the way"),
+                None if version.files.len() == MOST_FILES => return Said::Refused("quota"),
+                _ => {}
+            }
+        } else {
+            let mut search = Self::search(repository, package);
+            while let Some(stop) = Self::next(&mut search) {
+                if self.repositories[stop].version(package, number).is_some() {
                     return Said::Refused("version in the way");
                 }
-                match version.files.get(&file) {
-                    Some(there) if *there != bytes => return Said::Refused("asset in the way"),
-                    None if version.files.len() == MOST_FILES => return Said::Refused("quota"),
-                    _ => {}
-                }
-            }
-            None => {
-                let mut search = Self::search(repository, package);
-                while let Some(stop) = self.next(&mut search) {
-                    if self.repositories[stop].version(package, number).is_some() {
-                        return Said::Refused("version in the way");
-                    }
-                    self.go_on(&mut search, stop);
-                }
+                self.go_on(&mut search, stop);
             }
         }
         let control = self.first_control(package, true);
