@@ -533,6 +533,7 @@ pub(crate) fn ensure_package(
     values.push(row.restrictions.publish.as_str().into());
     values.push(row.restrictions.upstream.as_str().into());
     tx.execute(INSERT_PACKAGE, &values)?;
+    group::note(tx, &repository.domain.id, id)?;
     change::write(
         tx,
         repository,

@@ -4,6 +4,7 @@
 //! All groups of a domain are kept on the shelf together with its repositories, so asking them costs no query.
 
 mod change;
+mod names;
 mod packages;
 mod pattern;
 mod rows;
@@ -22,6 +23,7 @@ use crate::names::RepositoryName;
 use crate::package::spelled;
 
 pub use change::{GroupChange, ListChange};
+pub(crate) use names::{forget, note};
 pub use packages::AssociatedPackage;
 pub use pattern::{Association, GroupPattern};
 pub(crate) use rows::{is_open, read_all, row_id};

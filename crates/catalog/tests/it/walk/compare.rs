@@ -147,6 +147,7 @@ async fn groups(world: &World, model: &Model) -> Compared {
             same(text, (rule.mode, found), (*mode, expected.collect()))?;
         }
     }
+    members(world, model).await?;
     for (package, name) in PACKAGES.iter().enumerate() {
         let id = toy::package(name);
         let found = world
@@ -163,6 +164,36 @@ async fn groups(world: &World, model: &Model) -> Compared {
             ),
             (PATTERNS[pattern].to_owned(), exactly),
         )?;
+    }
+    Ok(())
+}
+
+/// The packages of each group, in pages of two: those that any repository records.
+async fn members(world: &World, model: &Model) -> Compared {
+    for pattern in model.groups.keys() {
+        let action = Action::ListAssociatedPackages;
+        let group = world.group_for(action, PATTERNS[*pattern]).await.unwrap();
+        let (mut found, mut after) = (Vec::new(), None);
+        loop {
+            let page = group.packages(after.as_deref(), 2).await.unwrap();
+            found.extend(page.items.iter().map(|item| item.id.name.to_string()));
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        found.sort();
+        let is_recorded = |package: &usize| {
+            let mut repositories = model.repositories.iter();
+            repositories.any(|repository| repository.packages.contains_key(package))
+        };
+        let belongs = |package: &usize| model.group_of(*package).0 == *pattern;
+        let expected = (0..PACKAGES.len()).filter(is_recorded).filter(belongs);
+        let mut expected: Vec<_> = expected
+            .map(|package| PACKAGES[package].to_owned())
+            .collect();
+        expected.sort();
+        same(PATTERNS[*pattern], found, expected)?;
     }
     Ok(())
 }
