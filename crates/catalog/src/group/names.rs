@@ -201,20 +201,28 @@ impl Catalog {
             return Ok(());
         }
         // In one transaction: whoever is interrupted begins again.
-        database
+        let noted = database
             .write(|tx| {
-                let mut after = String::new();
+                let (mut after, mut noted) = (String::new(), 0);
                 loop {
                     let rows = tx.rows(PACKAGES, &[after.as_str().into(), AT_A_TIME.into()])?;
                     for row in &rows {
                         note(tx, row.as_str("domain_id")?, &read_package_id(row)?)?;
                         after = row.text("id")?;
                     }
+                    noted += rows.len();
                     if rows.len() < AT_A_TIME as usize {
-                        return Ok::<_, Error>(());
+                        return Ok::<_, Error>(noted);
                     }
                 }
             })
-            .await
+            .await?;
+        if noted > 0 {
+            tracing::info!(
+                packages = noted,
+                "noted the names of packages that were here before"
+            );
+        }
+        Ok(())
     }
 }

@@ -97,10 +97,10 @@ impl Catalog {
             loop {
                 let names = self.names_after(map, &place, limit).await?;
                 let is_last = names.len() < (AT_A_TIME + limit) as usize;
-                let mut is_past = false;
+                let mut left_range = false;
                 for named in names {
-                    is_past = !lies_in(&named, pattern, beginning);
-                    if is_past {
+                    left_range = !lies_in(&named, pattern, beginning);
+                    if left_range {
                         break;
                     }
                     if items.len() == limit as usize {
@@ -121,7 +121,7 @@ impl Catalog {
                         items.push(AssociatedPackage { id, association });
                     }
                 }
-                if is_past || is_last {
+                if left_range || is_last {
                     break;
                 }
                 if looked_at >= AT_MOST {
