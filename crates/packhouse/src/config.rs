@@ -24,6 +24,8 @@ use crate::master_key::KeySource;
 pub(crate) use raw::{Flags, Origin, Raw};
 use settings::{Form, SETTINGS, Setting};
 
+use crate::rates::Rates;
+
 /// What the server is to do, complete and parsed.
 #[derive(Debug, Clone)]
 pub(crate) struct Config {
@@ -141,6 +143,7 @@ pub(crate) struct Limits {
     pub(crate) direct_upstreams: u32,
     pub(crate) upstreams_searched: u32,
     pub(crate) tags_per_resource: u32,
+    pub(crate) rates: Rates,
 }
 
 impl Limits {
@@ -447,6 +450,17 @@ impl Reader<'_> {
                 direct_upstreams: self.value("limit-direct-upstreams"),
                 upstreams_searched: self.value("limit-upstreams-searched"),
                 tags_per_resource: self.value("limit-tags-per-resource"),
+                rates: Rates {
+                    reads: self.value("limit-reads-per-second"),
+                    writes: self.value("limit-writes-per-second"),
+                    token: self.value("limit-token-requests-per-second"),
+                    address: self.value("limit-address-requests-per-second"),
+                    authorization_tokens: self.value("limit-authorization-tokens-per-second"),
+                    assets: self.value("limit-assets-per-second"),
+                    lists: self.value("limit-lists-per-second"),
+                    publishes: self.value("limit-publishes-per-second"),
+                    copies: self.value("limit-copies-per-second"),
+                },
             },
             audit: Audit {
                 directory: PathBuf::from(self.text_or("audit-directory", &data)),

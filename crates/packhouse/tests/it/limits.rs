@@ -1,5 +1,7 @@
 //! Every limit that a setting names, set to next to nothing: one more is refused, and the refusal says what of.
 
+use std::time::Duration;
+
 use crate::server::{Call, Server};
 use crate::wire::{Answer, ask, get};
 
@@ -117,5 +119,59 @@ fn no_more_upstreams_are_searched_than_is_set() {
             status,
             "{name}"
         );
+    }
+}
+
+#[test]
+fn requests_in_a_second_are_limited_as_it_is_set() {
+    let server = Server::start(&[
+        "--limit-reads-per-second=3",
+        "--limit-writes-per-second=30",
+        "--limit-token-requests-per-second=2",
+        "--limit-address-requests-per-second=1",
+        "--limit-copies-per-second=1",
+    ]);
+    server.make_repository("app");
+    let token = server.token();
+    let describe = || server.call("GET", "/v1/domain?domain=team", b"");
+    let tag = || server.call("POST", "/v1/tag?resourceArn=x", b"{}");
+    let copy = || server.call("POST", "/v1/package/versions/copy?domain=team", b"{}");
+    let authorization = format!("authorization: Bearer {token}\r\n");
+    let with_token = || {
+        get(
+            &server.address,
+            "/d/team-111122223333/maven/app/a/b/1/b-1.jar",
+            &authorization,
+        )
+    };
+    let without = || get(&server.address, "/d/team-111122223333/maven/app/", "");
+    for (what, request) in [
+        ("reads", &describe as &dyn Fn() -> Answer),
+        ("copies", &copy),
+        ("writes", &tag),
+        ("with a token", &with_token),
+        ("without", &without),
+    ] {
+        // A second later all is counted anew.
+        std::thread::sleep(Duration::from_millis(1_100));
+        // More than two seconds take, should they not all come in one.
+        let answers: Vec<_> = (0..100).map(|_| request()).collect();
+        let refused: Vec<_> = answers
+            .iter()
+            .filter(|answer| answer.status == 429)
+            .collect();
+        let let_through = answers.len() - refused.len();
+        assert!(let_through > 0, "{what}: none was let through");
+        assert!(!refused.is_empty(), "{what}: none was refused");
+        for answer in refused {
+            assert_eq!(answer.header("retry-after"), Some("1"), "{what}");
+        }
+    }
+    // Where nothing is set, nothing is counted.
+    let server = Server::start(&[]);
+    server.make_repository("app");
+    for _ in 0..50 {
+        let answer = server.call("GET", "/v1/domain?domain=team", b"");
+        assert_eq!(answer.status, 200);
     }
 }
