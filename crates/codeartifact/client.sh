@@ -15,4 +15,4 @@ python3 -c 'import boto3' 2>/dev/null || skip "boto3, the AWS SDK for Python, is
 packhouse_start --limit-domains-per-account 10000
 PACKHOUSE_COVERAGE=$PACKHOUSE_ROOT/docs/coverage.md python3 "$here/client.py"
 python3 "$here/infrastructure.py"
-bash "$here/terraform.sh"
+PACKHOUSE_WORK=$PACKHOUSE_WORK bash "$here/terraform.sh"
