@@ -1,7 +1,7 @@
 # What CI runs is what you run. Each target is a script of the same name, which says in its first lines what it does.
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench clients kill-loop docs
+.PHONY: help demo test lint bench clients kill-loop walk docs
 
 help: ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F '|' '{ printf "make %-10s %s\n", $$1, $$2 }'
@@ -23,6 +23,9 @@ bench: ## an optimised build under load, beside nginx
 
 kill-loop: ## kills the server while it is written to, again and again; ARGS=ROUNDS
 	@scripts/kill-loop $(ARGS)
+
+walk: ## a long random walk over the catalog beside a model of it, on both databases; ARGS="STEPS SEED"
+	@scripts/walk $(ARGS)
 
 docs: ## the crates' documentation, with warnings as errors
 	@RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked

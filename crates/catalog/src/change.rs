@@ -15,7 +15,7 @@ use crate::package::{Origin, PackageAt, Restrictions, Status};
 use crate::permit::Permit;
 use crate::record::{AssetRow, VersionRow};
 use crate::repository::Repository;
-use crate::{Error, Result, outbox};
+use crate::{Error, Result, group, outbox};
 
 /// Who did it, and when.
 #[derive(Debug, Clone)]
@@ -231,13 +231,9 @@ pub(crate) fn write_version(
 /// Writes that every package of a repository is gone.
 pub(crate) fn forget_repository(tx: &mut Tx<'_>, repository: &Repository, by: &By) -> Result<()> {
     for row in tx.rows(PACKAGES_OF_REPOSITORY, &[(&*repository.id).into()])? {
-        write(
-            tx,
-            repository,
-            &read_package_id(&row)?,
-            by,
-            &Change::PackageGone,
-        )?;
+        let id = read_package_id(&row)?;
+        write(tx, repository, &id, by, &Change::PackageGone)?;
+        group::forget(tx, repository, &id)?;
     }
     Ok(())
 }

@@ -126,9 +126,11 @@ struct Step<'a> {
 impl Step<'_> {
     fn run(&self, tx: &mut Tx<'_>) -> Result<Outcomes> {
         let id = &self.copying.package;
-        if !self.copying.include_from_upstream
-            && record::package(tx, &self.sources[0], id)?.is_none()
-        {
+        let mut is_somewhere = false;
+        for repository in self.sources {
+            is_somewhere = is_somewhere || record::package(tx, repository, id)?.is_some();
+        }
+        if !is_somewhere {
             return Err(no_package(&self.sources[0], id));
         }
         let mut outcomes = Outcomes::default();

@@ -126,6 +126,13 @@ const OUTBOX: &[Migration] = &[Migration {
     sql: include_str!("../migrations/0020_outbox.sql"),
 }];
 
+/// The same.
+const NAMES: &[Migration] = &[Migration {
+    number: 1,
+    name: "names",
+    sql: include_str!("../migrations/0030_names.sql"),
+}];
+
 /// What a catalog is made of.
 pub struct Parts {
     /// Where records are.
@@ -191,6 +198,7 @@ impl Catalog {
         } = parts;
         database.migrate("catalog", MIGRATIONS).await?;
         database.migrate("outbox", OUTBOX).await?;
+        database.migrate("names", NAMES).await?;
         let remotes = Remotes::new(&database, &blobs, iam.clock().clone(), remotes)
             .map_err(Error::internal)?;
         let shelf = Shelf::new(&database);
@@ -209,7 +217,9 @@ impl Catalog {
             tasks: TaskTracker::new(),
         });
         tokio::spawn(complete::work(Arc::downgrade(&inner), queue));
-        Ok(Self(inner))
+        let catalog = Self(inner);
+        catalog.fill_names().await?;
+        Ok(catalog)
     }
 
     /// Waits for the fetches that run. Call it after the last request has been answered.

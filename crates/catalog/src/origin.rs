@@ -9,10 +9,12 @@
 
 use std::sync::Arc;
 
-use crate::group::{Association, GroupMode, GroupRestriction, PackageGroup};
+use store::Tx;
+
+use crate::group::{self, Association, GroupMode, GroupRestriction, Groups, PackageGroup};
 use crate::names::PackageId;
 use crate::package::{OriginType, Restriction, Restrictions};
-use crate::record::{PackageRow, Way};
+use crate::record::{self, PackageRow, Way};
 use crate::repository::Repository;
 use crate::shelf::DomainMap;
 use crate::{Error, Result, ids};
@@ -26,7 +28,11 @@ pub(crate) struct Ruling {
 
 impl Ruling {
     pub(crate) fn of(map: &DomainMap, package: &PackageId) -> Self {
-        let group = map.groups.associate(package);
+        Self::among(&map.groups, package)
+    }
+
+    fn among(groups: &Groups, package: &PackageId) -> Self {
+        let group = groups.associate(package);
         Self {
             package: package.clone(),
             group: group.map(|(group, how)| (Arc::clone(group), how)),
@@ -121,6 +127,19 @@ impl Ruling {
             "package group '{pattern}' ({restriction}: {mode}{from}{but})"
         ))
     }
+}
+
+/// Looks again whether a client may publish to this repository, in the transaction that records what it sent: the bytes
+/// may have taken long, and a block counts from the moment that it is set.
+pub(crate) fn still_may_publish(
+    tx: &mut Tx<'_>,
+    repository: &Repository,
+    package: &PackageId,
+    now: aws::Timestamp,
+) -> Result<()> {
+    let groups = group::read_all(tx, &repository.domain)?;
+    let recorded = record::package(tx, repository, package)?;
+    Ruling::among(&groups, package).may_publish(repository, recorded.as_ref(), now)
 }
 
 /// Whether the package's own control in a repository lets versions come from elsewhere. Where it does not, the repository

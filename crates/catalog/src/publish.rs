@@ -16,9 +16,9 @@ use crate::names::{AssetName, VersionId};
 use crate::package::{PackageAt, Status, VersionRecord};
 use crate::permit::Permit;
 use crate::record::{self, NewAsset, NewBytes, Recording, VersionRow, Way};
-use crate::repository::Repository;
+use crate::repository::{self, Repository};
 use crate::upstream::Walk;
-use crate::{Catalog, Error, Result};
+use crate::{Catalog, Error, Result, origin};
 
 /// A version being published. Dropped: nothing is visible, and the bytes are swept.
 pub struct Publication {
@@ -28,6 +28,8 @@ pub struct Publication {
     by: By,
     id: VersionId,
     existing: Option<VersionRow>,
+    /// Whether a finished version takes more files.
+    open_ended: bool,
     added: Vec<NewAsset>,
     manifest: Option<Manifest>,
 }
@@ -149,9 +151,18 @@ impl Publication {
             by,
             id,
             existing,
+            open_ended: format.retention().open_ended,
             added: Vec::new(),
             manifest: None,
         })
+    }
+
+    /// Lets nobody add files to a finished version, even where the format would: with AWS's operation, publishing ends
+    /// when a version is finished.
+    #[must_use]
+    pub fn only_until_finished(mut self) -> Self {
+        self.open_ended = false;
+        self
     }
 
     /// Which version.
@@ -213,15 +224,16 @@ impl Publication {
         Ok(digests)
     }
 
-    /// Makes what was added visible, in one transaction. Errors: `Conflict` when a file of the name has other bytes, or
-    /// the version takes no more files; `Quota`.
+    /// Makes what was added visible, in one transaction, which looks at everything again that may have changed while the
+    /// bytes came. Errors: `NotFound` when the repository is gone; `Blocked`; `Conflict` when a file of the name has other
+    /// bytes, or the version takes no more files; `Quota`.
     pub async fn commit(self, then: Then) -> Result<Published> {
         let Self {
             catalog,
             repository,
-            format,
             by,
             id,
+            open_ended,
             added,
             manifest,
             ..
@@ -245,13 +257,17 @@ impl Publication {
             } else {
                 Status::Unfinished
             },
-            open_ended: format.retention().open_ended,
+            open_ended,
             assets_per_version: catalog.0.limits.assets_per_version,
         };
         let recorded = catalog
             .0
             .database
-            .write(move |tx| record::record(tx, &repository, &by, &recording))
+            .write(move |tx| {
+                repository::still_there(tx, &repository)?;
+                origin::still_may_publish(tx, &repository, &recording.id.package, by.now)?;
+                record::record(tx, &repository, &by, &recording)
+            })
             .await;
         match recorded {
             Ok(recorded) => {

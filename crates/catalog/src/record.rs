@@ -405,8 +405,8 @@ fn takes_more(
 }
 
 /// Copies what one repository records of a version into another of the domain: the version if it is new there, and the
-/// files that it lacks. A version of another origin there is left alone, and so is a file that is there. False when
-/// `from` records no such version, or one that may not be kept elsewhere.
+/// files that it lacks, unless they would be too many. A version of another origin there is left alone, and so is a file
+/// that is there. False when `from` records no such version, or one that may not be kept elsewhere.
 pub(crate) fn retain(
     tx: &mut Tx<'_>,
     from: &Repository,
@@ -438,6 +438,10 @@ pub(crate) fn retain(
                 .iter()
                 .all(|known| known.record.name != row.record.name)
         });
+        if present.len() + wanted.len() > assets_per_version as usize {
+            tracing::warn!(version = %id, repository = %to.name, "not kept: a version may not have so many assets");
+            return Ok(true);
+        }
         knows_itself = target.manifest != NO_MANIFEST;
     }
     let manifest = if knows_itself {
@@ -529,6 +533,7 @@ pub(crate) fn ensure_package(
     values.push(row.restrictions.publish.as_str().into());
     values.push(row.restrictions.upstream.as_str().into());
     tx.execute(INSERT_PACKAGE, &values)?;
+    group::note(tx, &repository.domain.id, id)?;
     change::write(
         tx,
         repository,

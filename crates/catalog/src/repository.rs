@@ -337,32 +337,29 @@ impl Catalog {
             (i64::from(limit) + 1).into(),
         ];
         let rows = self.0.database.rows(ADMINISTERED, values).await?;
-        let mut repositories = Vec::with_capacity(rows.len());
+        let mut places = Vec::with_capacity(rows.len());
         for row in &rows {
             let domain = DomainAt {
                 owner: row.parse("owner")?,
                 name: row.parse("domain_name")?,
             };
-            let at = RepositoryAt {
-                domain,
-                name: row.parse("name")?,
-            };
-            // Gone since the list was read: leave it out.
-            match self.read_again(&at).await {
-                Ok(repository) => repositories.push(repository),
-                Err(Error::NotFound { .. }) => {}
-                Err(error) => return Err(error),
-            }
+            let name = row.parse("name")?;
+            places.push(RepositoryAt { domain, name });
         }
-        Ok(Page::cut(repositories, limit, |repository| {
-            let domain = &repository.domain;
-            format!(
-                "{}/{}/{}",
-                domain.owner.as_str(),
-                domain.name,
-                repository.name
-            )
-        }))
+        let page = Page::cut(places, limit, |RepositoryAt { domain, name }| {
+            format!("{}/{}/{name}", domain.owner.as_str(), domain.name)
+        });
+        let mut found = Vec::with_capacity(page.items.len());
+        for at in &page.items {
+            found.push(match self.read_again(at).await {
+                Ok(repository) => Some(repository),
+                // Gone since the list was read: left out.
+                Err(Error::NotFound { .. }) => None,
+                Err(error) => return Err(error),
+            });
+        }
+        let mut found = found.into_iter();
+        Ok(page.filter_map(|_| found.next().flatten()))
     }
 
     /// All repositories of a domain, by name.
@@ -621,6 +618,14 @@ impl Permit<Repository> {
             .await?;
         self.catalog.read_again(&self.at()).await
     }
+}
+
+/// Fails with `NotFound` when a repository that a request began with has been deleted meanwhile.
+pub(crate) fn still_there(tx: &mut Tx<'_>, repository: &Repository) -> Result<()> {
+    if tx.rows(CONNECTION, &[(&*repository.id).into()])?.is_empty() {
+        return Err(no_repository(&repository.at()));
+    }
+    Ok(())
 }
 
 fn set_upstreams(

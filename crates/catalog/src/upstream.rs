@@ -197,7 +197,7 @@ impl Catalog {
                 screen(row.record.status, View::Serve, || id.to_string()).map_err(Error::Held)?;
                 if let Some(asset) = self.open_recorded(&stop.repository, id).await? {
                     if purpose == Purpose::Take {
-                        self.retain(&stop.repository, from, version).await?;
+                        self.keep(&stop.repository, from, version).await;
                     }
                     return Ok(Some(asset));
                 }
@@ -227,6 +227,14 @@ impl Catalog {
         Ok(None)
     }
 
+    /// Retains what one repository has of a version in another. That it cannot be kept is no reason not to send it.
+    async fn keep(&self, holder: &Arc<Repository>, from: &Arc<Repository>, version: &VersionId) {
+        if let Err(error) = self.retain(holder, from, version).await {
+            let cause = std::error::Error::source(&error).map(ToString::to_string);
+            tracing::warn!(%version, repository = %from.name, error = %error, cause, "sent without being kept");
+        }
+    }
+
     /// A further file of a version that a repository records without it: looked for behind that repository, only where
     /// the version came from, so that what was published is never mixed with what a registry has.
     #[expect(
@@ -252,9 +260,9 @@ impl Catalog {
                 && let Some(asset) = self.open_recorded(&stop.repository, id).await?
             {
                 if purpose == Purpose::Take {
-                    self.retain(&stop.repository, &holder.repository, version)
-                        .await?;
-                    self.retain(&stop.repository, from, version).await?;
+                    self.keep(&stop.repository, &holder.repository, version)
+                        .await;
+                    self.keep(&stop.repository, from, version).await;
                 }
                 return Ok(Some(asset));
             }

@@ -13,7 +13,7 @@ use crate::package::{Package, PackageAt, Restrictions, Status, no_package};
 use crate::permit::Permit;
 use crate::record::{self, PackageRow, VersionRow, Way};
 use crate::repository::Repository;
-use crate::{Error, Result};
+use crate::{Error, Result, group};
 
 /// Why a version was not changed, as the API spells it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -135,6 +135,7 @@ impl Permit<PackageAt> {
                 }
                 change::write(tx, &repository, &id, &by, &Change::PackageGone)?;
                 tx.execute(DELETE_PACKAGE, &[row.id.as_str().into()])?;
+                group::forget(tx, &repository, &id)?;
                 Ok(Package {
                     id: id.clone(),
                     restrictions: row.restrictions,

@@ -186,7 +186,8 @@ pub(crate) async fn publish(mut request: Request<'_>) -> Result<Answer, Failure>
         .catalog
         .package(&cx.caller, action, &at.package.repository, &id)
         .await?;
-    let mut publication = package.publish(&version).await?;
+    let publication = package.publish(&version).await?;
+    let mut publication = publication.only_until_finished();
     let promise = Promise {
         sha256: Some(sha256),
         ..Promise::default()

@@ -1,6 +1,7 @@
 //! Which domain, repository, package or version is meant: read once for all inputs.
 
 use aws::reader::Reader;
+use aws::rest_json::Input;
 use aws::{AccountId, Fault, Reason, Violation};
 use catalog::{
     DomainAt, FormatName, Formats, InvalidName, Namespace, PackageId, PackageName, RepositoryAt,
@@ -49,6 +50,21 @@ pub(crate) fn names(read: &mut Reader<'_>) -> Option<Names> {
         format: format?,
         namespace: namespace?,
         name: package?,
+    })
+}
+
+/// How people write the package that a request names: `@scope/name`, `group:artifact`, `name`. `None` when it names none.
+///
+/// From the caller's own words, so that an error names what was asked for and not its normal form.
+pub(crate) fn coordinate(input: &Input) -> Option<String> {
+    let name = input.query("package")?;
+    let namespace = input
+        .query("namespace")
+        .filter(|namespace| !namespace.is_empty());
+    Some(match (namespace, input.query("format")) {
+        (None, _) => name.to_owned(),
+        (Some(namespace), Some("npm")) => format!("@{namespace}/{name}"),
+        (Some(namespace), _) => format!("{namespace}:{name}"),
     })
 }
 

@@ -60,6 +60,22 @@ pub(crate) fn fault(error: Error) -> Fault {
     }
 }
 
+/// The fault, a package in it being called as the request calls it.
+pub(crate) fn about(mut fault: Fault, coordinate: Option<String>) -> Fault {
+    let kind = ("resourceType", Kind::Package.as_str());
+    let is_package = |(name, value): &(&str, String)| (*name, Some(value.as_str())) == kind;
+    if let Some(coordinate) = coordinate
+        && fault.members.iter().any(is_package)
+        && let Some((_, id)) = fault
+            .members
+            .iter_mut()
+            .find(|(name, _)| *name == "resourceId")
+    {
+        *id = coordinate;
+    }
+    fault
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {

@@ -127,13 +127,15 @@ async fn run(cx: &Context, operation: &'static Operation, input: Input) -> Resul
         (Kind::AssetIn, body) => (Bytes::new(), Some(body)),
     };
     let input = rest_json::Input::new(query, headers, &document)?;
-    (operation.run)(Request {
+    let coordinate = at::coordinate(&input);
+    let answer = (operation.run)(Request {
         cx,
         operation,
         input,
         body,
     })
-    .await
+    .await;
+    answer.map_err(|Failure(fault)| Failure(fault::about(fault, coordinate)))
 }
 
 /// One call, as the functions of the table see it.

@@ -24,6 +24,8 @@ use crate::master_key::KeySource;
 pub(crate) use raw::{Flags, Origin, Raw};
 use settings::{Form, SETTINGS, Setting};
 
+use crate::rates::Rates;
+
 /// What the server is to do, complete and parsed.
 #[derive(Debug, Clone)]
 pub(crate) struct Config {
@@ -138,17 +140,23 @@ pub(crate) struct Limits {
     pub(crate) assets_per_version: u32,
     pub(crate) domains_per_account: u32,
     pub(crate) repositories_per_domain: u32,
+    pub(crate) direct_upstreams: u32,
+    pub(crate) upstreams_searched: u32,
+    pub(crate) tags_per_resource: u32,
+    pub(crate) rates: Rates,
 }
 
 impl Limits {
-    /// Those that the catalog keeps; AWS lets nobody change the others.
+    /// Those that the catalog keeps.
     pub(crate) fn of_catalog(&self) -> catalog::Limits {
         catalog::Limits {
             asset_size_bytes: self.asset_size_bytes,
             assets_per_version: self.assets_per_version,
             domains_per_account: self.domains_per_account,
             repositories_per_domain: self.repositories_per_domain,
-            ..catalog::Limits::default()
+            direct_upstreams: self.direct_upstreams,
+            upstreams_searched: self.upstreams_searched,
+            tags_per_resource: self.tags_per_resource,
         }
     }
 }
@@ -439,6 +447,20 @@ impl Reader<'_> {
                 assets_per_version: self.value("limit-assets-per-version"),
                 domains_per_account: self.value("limit-domains-per-account"),
                 repositories_per_domain: self.value("limit-repositories-per-domain"),
+                direct_upstreams: self.value("limit-direct-upstreams"),
+                upstreams_searched: self.value("limit-upstreams-searched"),
+                tags_per_resource: self.value("limit-tags-per-resource"),
+                rates: Rates {
+                    reads: self.value("limit-reads-per-second"),
+                    writes: self.value("limit-writes-per-second"),
+                    token: self.value("limit-token-requests-per-second"),
+                    address: self.value("limit-address-requests-per-second"),
+                    authorization_tokens: self.value("limit-authorization-tokens-per-second"),
+                    assets: self.value("limit-assets-per-second"),
+                    lists: self.value("limit-lists-per-second"),
+                    publishes: self.value("limit-publishes-per-second"),
+                    copies: self.value("limit-copies-per-second"),
+                },
             },
             audit: Audit {
                 directory: PathBuf::from(self.text_or("audit-directory", &data)),

@@ -16,6 +16,7 @@ use crate::attempts::Attempts;
 use crate::master_key::Keeper;
 use crate::metrics::Metrics;
 use crate::peer::{Peer, Proxies};
+use crate::rates::Meter;
 
 /// The parts of a running server. Everything in it is cheap to share.
 pub(crate) struct House {
@@ -37,6 +38,8 @@ pub(crate) struct House {
     pub(crate) webhooks: Webhooks,
     /// Of agents that were refused.
     pub(crate) attempts: Attempts,
+    /// How many requests come in a second.
+    pub(crate) meter: Meter,
     /// Set when the process was asked to end: it finishes what runs and asks for no more.
     pub(crate) is_ending: AtomicBool,
 }

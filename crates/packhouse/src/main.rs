@@ -25,6 +25,7 @@ mod master_key;
 mod metrics;
 mod operations;
 mod peer;
+mod rates;
 mod record;
 mod request_id;
 mod serve;

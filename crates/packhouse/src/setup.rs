@@ -20,6 +20,7 @@ use crate::house::House;
 use crate::master_key::Keeper;
 use crate::metrics::Metrics;
 use crate::peer::Proxies;
+use crate::rates::Meter;
 
 /// Database and identities: what a command needs that has nothing to do with packages.
 pub(crate) struct Ground {
@@ -154,6 +155,7 @@ pub(crate) async fn house(config: &Config, ground: Ground) -> anyhow::Result<Arc
         metrics: Metrics::new(protocols.iter().map(|(name, _)| name.as_str())),
         protocols,
         attempts: Attempts::new(),
+        meter: Meter::new(config.limits.rates),
         ledger,
         webhooks: Webhooks::new(database.clone(), iam.clone()),
         database,

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use iam::Caller;
 
+use super::names::{AFTER, Named, Place, beginnings, looks_of};
 use super::pattern::{Association, GroupPattern, Looks};
 use super::{PackageGroup, arn};
 use crate::action::Action;
-use crate::change::read_package_id;
 use crate::domain::DomainAt;
 use crate::names::PackageId;
 use crate::page::Page;
@@ -24,27 +24,15 @@ pub struct AssociatedPackage {
     pub association: Association,
 }
 
-/// Names that are read at a time.
-const AT_A_TIME: u32 = 1_000;
+/// Names that are read at a time, beyond those that fill a page.
+const AT_A_TIME: u32 = 500;
 
-/// Names that one call looks at, at most: what looks like a pattern is not found by an index. A page that ends for this
-/// may have fewer entries than asked for, or none, and says where to go on.
+/// Names that one call looks at, at most: those that begin like the pattern's may all belong to groups within it. A page
+/// that ends for this may have fewer entries than asked for, or none, and says where to go on.
 const AT_MOST: usize = 20_000;
 
-/// Packages of a domain, whichever of its repositories record them. The order of the tables is that in which they are
-/// read, which the planner of `SQLite` takes from `CROSS JOIN`.
-pub(crate) const NAMES_OF_DOMAIN: &str = "
-    SELECT DISTINCT packages.format, packages.namespace, packages.name
-      FROM packages
-     CROSS JOIN repositories
-     WHERE repositories.id = packages.repository_id
-       AND repositories.domain_id = $1
-       AND (packages.format, packages.namespace, packages.name) > ($2, $3, $4)
-     ORDER BY packages.format, packages.namespace, packages.name
-     LIMIT $5";
-
 impl Permit<PackageGroup> {
-    /// Packages that belong to it, of all repositories of the domain, by format, namespace and name.
+    /// Packages that belong to it, of all repositories of the domain, by format and by what their names look like.
     pub async fn packages(
         &self,
         after: Option<&str>,
@@ -97,58 +85,65 @@ impl Catalog {
         limit: u32,
     ) -> Result<Page<AssociatedPackage>> {
         let looks = Looks::of_pattern(pattern);
-        let format = pattern.format();
-        let mut place = match (after, format) {
-            (Some(after), _) => after.to_owned(),
-            (None, Some(format)) => format!("{format}//"),
-            (None, None) => "//".to_owned(),
-        };
+        // Ranges of names, in order and apart: one beginning within another adds nothing.
+        let mut beginnings = beginnings(pattern, &looks);
+        beginnings.dedup_by(|later, earlier| later.starts_with(earlier.as_str()));
         let mut items: Vec<AssociatedPackage> = Vec::new();
         let mut looked_at = 0;
-        while looked_at < AT_MOST {
-            let names = self.names_after(map, &place).await?;
-            let is_last = names.len() < AT_A_TIME as usize;
-            for id in names {
-                if format.is_some_and(|format| format != id.format.as_str()) {
-                    return Ok(Page { items, next: None });
-                }
-                looked_at += 1;
-                let here = cursor(&id);
-                if let Some(association) = map.groups.associate_with(pattern, &looks, &id) {
+        let after = after.map(Place::parse);
+        for beginning in &beginnings {
+            let start = Place::before(pattern.format().unwrap_or_default(), beginning);
+            let mut place = after.clone().unwrap_or_default().max(start);
+            loop {
+                let names = self.names_after(map, &place, limit).await?;
+                let is_last = names.len() < (AT_A_TIME + limit) as usize;
+                let mut left_range = false;
+                for named in names {
+                    left_range = !lies_in(&named, pattern, beginning);
+                    if left_range {
+                        break;
+                    }
                     if items.len() == limit as usize {
-                        let next = items.last().map(|item| cursor(&item.id));
+                        let next = Some(place.text());
                         return Ok(Page { items, next });
                     }
-                    items.push(AssociatedPackage { id, association });
+                    looked_at += 1;
+                    place = named.place();
+                    // A name that looks two ways is met twice where both begin so, and counts the first time.
+                    let is_first = looks_of(&named.id)
+                        .into_iter()
+                        .find(|looks| beginnings.iter().any(|b| looks.starts_with(b.as_str())))
+                        .is_none_or(|first| first == named.looks);
+                    let id = named.id;
+                    if is_first
+                        && let Some(association) = map.groups.associate_with(pattern, &looks, &id)
+                    {
+                        items.push(AssociatedPackage { id, association });
+                    }
                 }
-                place = here;
-            }
-            if is_last {
-                return Ok(Page { items, next: None });
+                if left_range || is_last {
+                    break;
+                }
+                if looked_at >= AT_MOST {
+                    let next = Some(place.text());
+                    return Ok(Page { items, next });
+                }
             }
         }
-        Ok(Page {
-            items,
-            next: Some(place),
-        })
+        Ok(Page { items, next: None })
     }
 
-    async fn names_after(&self, map: &DomainMap, place: &str) -> Result<Vec<PackageId>> {
-        let mut parts = place.splitn(3, '/');
-        let mut next = || parts.next().unwrap_or("").into();
-        let values = vec![
-            (&*map.domain.id).into(),
-            next(),
-            next(),
-            next(),
-            AT_A_TIME.into(),
-        ];
-        let rows = self.0.database.rows(NAMES_OF_DOMAIN, values).await?;
-        rows.iter().map(read_package_id).collect()
+    async fn names_after(&self, map: &DomainMap, place: &Place, limit: u32) -> Result<Vec<Named>> {
+        let values = place.values(&map.domain.id, AT_A_TIME + limit);
+        let rows = self.0.database.rows(AFTER, values).await?;
+        rows.iter().map(Named::read).collect()
     }
 }
 
-/// Where a package stands in the list.
-fn cursor(id: &PackageId) -> String {
-    format!("{}/{}/{}", id.format, id.namespace_text(), id.name)
+/// Whether a name is in the range of those of the pattern's format that look so at their beginning.
+fn lies_in(named: &Named, pattern: &GroupPattern, beginning: &str) -> bool {
+    let is_of_format = pattern
+        .format()
+        .is_none_or(|format| format == named.id.format.as_str());
+    is_of_format && named.looks.starts_with(beginning)
 }

@@ -257,6 +257,11 @@ impl Looks {
         }
     }
 
+    /// Its canonical forms: what fits a pattern in any way has one of them begin like that of the pattern.
+    pub(super) fn forms(&self) -> &[String; 2] {
+        &self.forms
+    }
+
     /// How specific a pattern with this literal is.
     pub(crate) fn length(&self) -> usize {
         self.forms[0].len()

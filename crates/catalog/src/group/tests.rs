@@ -5,7 +5,9 @@
 use proptest::prelude::*;
 
 use super::pattern::Looks;
+use super::tree::Alone;
 use super::*;
+use crate::names::PackageId;
 
 fn domain() -> Arc<Domain> {
     Arc::new(Domain {
@@ -250,16 +252,17 @@ async fn names_of_a_domain_are_read_from_their_index_in_order() {
         .migrate("catalog", crate::MIGRATIONS)
         .await
         .unwrap();
+    database.migrate("names", crate::NAMES).await.unwrap();
     // A statement is a text of the program; this one lives as long as the test.
-    let sql: &'static str = format!("EXPLAIN QUERY PLAN {}", packages::NAMES_OF_DOMAIN).leak();
-    let values = ["d", "npm", "", "a"].map(store::Value::from).into_iter();
+    let sql: &'static str = format!("EXPLAIN QUERY PLAN {}", names::AFTER).leak();
+    let values = ["d", "npm", "", "", "a"]
+        .map(store::Value::from)
+        .into_iter();
     let values = values.chain([store::Value::from(10)]).collect();
     let rows = database.rows(sql, values).await.unwrap();
     let plan: Vec<_> = rows.iter().map(|row| row.text("detail").unwrap()).collect();
     assert!(
-        plan[0].starts_with("SEARCH packages USING COVERING INDEX packages_by_name (")
-            && plan[1].starts_with("SEARCH repositories USING")
-            && plan.len() == 2,
+        plan[0].starts_with("SEARCH package_names USING ") && plan.len() == 1,
         "{plan:#?}"
     );
 }
@@ -288,6 +291,18 @@ fn path() -> impl Strategy<Value = String> {
 }
 
 proptest! {
+    /// Whoever lists the packages of a pattern looks only where names begin like it: none of its packages is elsewhere.
+    #[test]
+    fn what_belongs_to_a_pattern_begins_to_look_like_it(text in pattern(), path in path()) {
+        let pattern: GroupPattern = text.parse().unwrap();
+        let (id, looks) = (package(&path), Looks::of_pattern(&pattern));
+        if Looks::of_package(&id).association(&pattern, &looks).is_some() {
+            let beginnings = names::beginnings(&pattern, &looks);
+            let begins = |looks: &String| beginnings.iter().any(|b| looks.starts_with(b.as_str()));
+            prop_assert!(names::looks_of(&id).iter().any(begins), "{text} {path}");
+        }
+    }
+
     /// The tree is that of asking each pattern about each other; and enclosing means what it says: whatever the inner
     /// one matches the outer one matches too.
     #[test]

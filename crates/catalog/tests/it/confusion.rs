@@ -155,6 +155,41 @@ async fn got(world: &World, name: &str, version: &str) -> Option<&'static str> {
 }
 
 #[test]
+fn what_was_taken_from_outside_is_never_mixed_with_what_is_ours() {
+    over_each(|world| async move {
+        let world = world.with_domain().await;
+        world.connected("my").await;
+        world.registry.put("ball/versions", b"1\n9");
+        world.registry.put("ball/1/f", b"theirs");
+        assert_eq!(got(&world, "ball", "1").await, THEIRS);
+        assert_eq!(world.control("my", "ball").await, "BLOCK ALLOW");
+        let publish = async |number: &str, file: &str| {
+            let published = world.publish("my", "ball", number, file, b"ours", Then::Publish);
+            published.await
+        };
+        for number in ["1", "5"] {
+            let refused = publish(number, "f").await;
+            assert!(matches!(refused, Err(Error::Blocked { .. })), "{refused:?}");
+        }
+        // Where it is opened on purpose, a number that is taken is still taken, here and at the registry.
+        let open = Restrictions {
+            publish: Restriction::Allow,
+            upstream: Restriction::Allow,
+        };
+        world.set_control("my", "ball", open).await;
+        for number in ["1", "9"] {
+            let refused = publish(number, "f").await;
+            assert!(
+                matches!(refused, Err(Error::Conflict { .. })),
+                "{refused:?}"
+            );
+        }
+        publish("5", "f").await.unwrap();
+        assert_eq!(got(&world, "ball", "1").await, THEIRS);
+    });
+}
+
+#[test]
 fn a_stranger_gets_as_far_as_the_table_says() {
     over_each(|world| async move {
         let world = world.with_domain().await;

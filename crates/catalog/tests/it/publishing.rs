@@ -1,6 +1,9 @@
 //! Publishing and reading back.
 
-use catalog::{Action, Error, Kind, Promise, Purpose, Settle, Then, VersionFilter};
+use catalog::{
+    Action, Error, GroupChange, GroupMode, GroupRestriction, Kind, Promise, Purpose, Restriction,
+    Restrictions, Settle, Then, VersionFilter,
+};
 use store::sha256_hex;
 
 use crate::toy::{asset, package, version};
@@ -212,6 +215,76 @@ fn of_two_publishers_of_one_file_one_wins_and_the_bytes_are_whole() {
             bodies[winner]
         );
     });
+}
+
+#[test]
+fn a_block_that_is_set_while_bytes_come_keeps_them_out() {
+    over_each(|world| async move {
+        let world = world.with_domain().await;
+        world.repository("r1", &[]).await;
+        world.repository("r2", &[]).await;
+        world.group("/toy//*").await;
+        let begun = async |repository: &str, name: &str| {
+            let open = world.open(repository).await;
+            let mut publication = open.publish(&version(name, "1")).await.unwrap();
+            let body = stream(&[7; 3000]);
+            let promise = Promise::default();
+            let added = publication.add("f".parse().unwrap(), body, &promise);
+            added.await.unwrap();
+            publication
+        };
+        let modes = |mode| world_modes(&world, mode);
+
+        let publication = begun("r1", "ball").await;
+        modes(GroupMode::Block).await;
+        let refused = publication.commit(Then::Publish).await;
+        assert!(matches!(refused, Err(Error::Blocked { .. })), "{refused:?}");
+        assert!(world.recorded("r1", "ball").await.is_empty());
+
+        // A list counts as it is then, too.
+        modes(GroupMode::Allow).await;
+        let (listed, other) = (begun("r1", "ball").await, begun("r2", "ball").await);
+        let only = GroupChange {
+            modes: [(
+                GroupRestriction::Publish,
+                GroupMode::AllowSpecificRepositories,
+            )]
+            .into(),
+            add: vec![(GroupRestriction::Publish, "r1".parse().unwrap())],
+            ..GroupChange::default()
+        };
+        world.rule("/toy//*", only).await;
+        listed.commit(Then::Publish).await.unwrap();
+        let refused = other.commit(Then::Publish).await;
+        assert!(matches!(refused, Err(Error::Blocked { .. })), "{refused:?}");
+
+        // So does the package's own control.
+        modes(GroupMode::Allow).await;
+        let publication = begun("r2", "bear").await;
+        let blocked = Restrictions {
+            publish: Restriction::Block,
+            upstream: Restriction::Allow,
+        };
+        world.set_control("r2", "bear", blocked).await;
+        let refused = publication.commit(Then::Publish).await;
+        assert!(matches!(refused, Err(Error::Blocked { .. })), "{refused:?}");
+
+        // And that the repository is there.
+        let publication = begun("r2", "car").await;
+        let at = world.repository_at("r2");
+        let deleted = world.catalog.delete_repository(&world.admin, &at);
+        deleted.await.unwrap();
+        let refused = publication.commit(Then::Publish).await;
+        assert!(
+            matches!(refused, Err(Error::NotFound { .. })),
+            "{refused:?}"
+        );
+    });
+}
+
+async fn world_modes(world: &crate::world::World, mode: GroupMode) {
+    let modes = [(GroupRestriction::Publish, mode)];
+    world.set_modes("/toy//*", &modes).await;
 }
 
 #[test]

@@ -164,3 +164,35 @@ fn no_more_than_25_upstreams_are_asked() {
         assert_eq!(world.read("u2", "ball", "1", "f").await.unwrap(), b"far");
     });
 }
+
+#[test]
+fn a_file_that_cannot_be_kept_is_sent_all_the_same() {
+    over_each(|world| async move {
+        let world = world.with_domain().await;
+        world.repository("team", &[]).await;
+        world.repository("my", &["team"]).await;
+        let publish = async |file: &str| {
+            world
+                .publish("team", "ball", "1", file, b"x", Then::Publish)
+                .await
+        };
+        for file in ["a", "b", "c"] {
+            publish(file).await.unwrap();
+        }
+        world.read("my", "ball", "1", "a").await.unwrap();
+        // The same version of the same origin, with other files: together they are more than a version may have.
+        let at = world.repository_at("team");
+        let package = crate::toy::package("ball");
+        let action = catalog::Action::DeletePackage;
+        let permit = world.catalog.package(&world.admin, action, &at, &package);
+        permit.await.unwrap().delete().await.unwrap();
+        for file in ["d", "e"] {
+            publish(file).await.unwrap();
+        }
+        assert_eq!(world.read("my", "ball", "1", "d").await.unwrap(), b"x");
+        let id = crate::toy::version("ball", "1");
+        let kept = world.open("my").await.assets(&id).await.unwrap();
+        let kept: Vec<_> = kept.iter().map(|asset| asset.name.as_str()).collect();
+        assert_eq!(kept, ["a", "b", "c"]);
+    });
+}

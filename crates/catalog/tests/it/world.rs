@@ -21,6 +21,7 @@ use crate::toy::{CONNECTION, FORMATS, asset, version};
 
 pub(crate) struct World {
     pub(crate) database: Database,
+    pub(crate) blobs: BlobStore,
     pub(crate) catalog: Catalog,
     pub(crate) clock: Clock,
     pub(crate) admin: Caller,
@@ -48,7 +49,30 @@ pub(crate) fn over_each<F: Future<Output = ()>>(test: impl Fn(World) -> F) {
     });
 }
 
+/// The pairs of stores that are at hand, by name.
+pub(crate) fn each_pair() -> Vec<&'static str> {
+    let mut pairs = vec![SQLITE_AND_FILES];
+    if std::env::var_os("PACKHOUSE_TEST_POSTGRES").is_some()
+        && std::env::var_os("PACKHOUSE_TEST_S3").is_some()
+    {
+        pairs.push(POSTGRES_AND_BUCKET);
+    }
+    pairs
+}
+
+const SQLITE_AND_FILES: &str = "SQLite and files";
+const POSTGRES_AND_BUCKET: &str = "PostgreSQL and a bucket";
+
 impl World {
+    /// Over one of the [pairs](each_pair).
+    pub(crate) async fn on(pair: &str) -> Self {
+        if pair == POSTGRES_AND_BUCKET {
+            Self::on_postgres_and_bucket().await.unwrap()
+        } else {
+            Self::on_sqlite_and_files().await
+        }
+    }
+
     async fn on_sqlite_and_files() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let database = format!("sqlite:{}", directory.path().join("db.sqlite").display());
@@ -134,7 +158,7 @@ impl World {
         };
         let parts = Parts {
             database: database.clone(),
-            blobs,
+            blobs: blobs.clone(),
             iam: iam.clone(),
             formats: Formats::new(&FORMATS),
             remotes,
@@ -150,6 +174,7 @@ impl World {
         let nobody = caller(&iam, &nobody).await;
         Self {
             database,
+            blobs,
             catalog,
             clock,
             admin,

@@ -65,7 +65,7 @@ impl Format for Small {
         Retention {
             upstream: self.name == "maven",
             late_assets: false,
-            open_ended: false,
+            open_ended: true,
             list_lifetime: Duration::from_mins(1),
             absence_lifetime: Duration::from_mins(1),
         }

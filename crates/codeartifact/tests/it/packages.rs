@@ -225,6 +225,20 @@ async fn what_is_missing_is_the_package_the_version_or_the_asset() {
             assert_eq!(fault.members, about, "{operation}");
         }
     }
+    for (format, namespace, name, id) in [
+        ("npm", Some("scope"), "Left-Pad", "@scope/Left-Pad"),
+        ("npm", None, "left-pad", "left-pad"),
+        ("maven", Some("com.example"), "app", "com.example:app"),
+        ("pypi", None, "Some_Project", "Some_Project"),
+    ] {
+        let mut package = json!({"format": format, "package": name});
+        if let Some(namespace) = namespace {
+            package["namespace"] = json!(namespace);
+        }
+        let package = with(&repository("my-repository"), &package);
+        let fault = world.call("DescribePackage", package).await.unwrap_err();
+        assert_eq!(fault.members[0], ("resourceId", id.to_owned()), "{fault}");
+    }
     let package = with(
         &repository("my-repository"),
         &json!({"format": "generic", "namespace": "tools", "package": "saw"}),

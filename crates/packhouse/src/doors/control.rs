@@ -27,6 +27,7 @@ use crate::body::{Arriving, NotWhole};
 use crate::house::House;
 use crate::metrics::Face;
 use crate::peer::Peer;
+use crate::rates::TooFast;
 use crate::record::Record;
 use crate::written;
 
@@ -104,6 +105,10 @@ async fn rest_answer(
         .asks(Service::CodeArtifact, operation.name, reads);
     let parameters = written::rest(operation.name, claim.query(), &document);
     record.draft.with(parameters);
+    house
+        .meter
+        .call(&caller, operation.name, reads, house.clock.now())
+        .map_err(|TooFast| Fault::throttling(TooFast::RETRY_AFTER_SECONDS))?;
 
     let Some(base) = house.base_url(peer, &parts.headers) else {
         return Err(Fault::validation(

@@ -21,6 +21,7 @@ use crate::house::House;
 use crate::http::text;
 use crate::metrics::Face;
 use crate::peer::Peer;
+use crate::rates::TooFast;
 use crate::record::Record;
 
 /// Its clients hang when they are offered Basic.
@@ -83,11 +84,21 @@ pub(crate) async fn answer(
     record.draft.with(parameters(at.as_ref(), format));
     let caller = match caller(house, peer, record, &parts.headers).await {
         Ok(Some(caller)) => caller,
-        Ok(None) => return challenge(at.as_ref(), format),
+        Ok(None) => {
+            let counted = house.meter.stranger(peer.source.ip, house.clock.now());
+            return match counted {
+                Ok(()) => challenge(at.as_ref(), format),
+                Err(TooFast) => too_fast(record),
+            };
+        }
         Err(error) => return unavailable(&error),
     };
     record.called_by(&caller);
     record.draft.asks_for_packages();
+    let reads = parts.method.is_safe();
+    if let Err(TooFast) = house.meter.package(&caller, reads, house.clock.now()) {
+        return too_fast(record);
+    }
     let body = body.of_known_sender();
     let (Some(at), Some(place)) = (at, place) else {
         record
@@ -258,6 +269,16 @@ fn challenge(at: Option<&RepositoryAt>, format: &str) -> Response<Body> {
             value.expect("names of domains and repositories are plain ASCII without quotes"),
         );
     }
+    response
+}
+
+/// 429, with when to come again.
+fn too_fast(record: &mut Record) -> Response<Body> {
+    let status = StatusCode::TOO_MANY_REQUESTS;
+    record.draft.refused(plain(status, "too many requests"));
+    let mut response = text(status, "too many requests\n");
+    let after = HeaderValue::from(TooFast::RETRY_AFTER_SECONDS);
+    response.headers_mut().insert(RETRY_AFTER, after);
     response
 }
 

@@ -11,6 +11,7 @@ mod ending;
 mod house;
 mod issuer;
 mod keys;
+mod limits;
 mod machine;
 mod matrix;
 mod nodes;
