@@ -15,7 +15,7 @@ use crate::package::{Origin, PackageAt, Restrictions, Status};
 use crate::permit::Permit;
 use crate::record::{AssetRow, VersionRow};
 use crate::repository::Repository;
-use crate::{Error, Result, group, outbox};
+use crate::{Error, Result, group, outbox, search};
 
 /// Who did it, and when.
 #[derive(Debug, Clone)]
@@ -183,6 +183,7 @@ pub(crate) fn write(
         ],
     )?;
     outbox::put(tx, repository, &id, sequence, change)?;
+    search::refresh(tx, repository, package)?;
     tx.touch(&repository.topic);
     Ok(())
 }

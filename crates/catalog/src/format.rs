@@ -131,6 +131,10 @@ pub struct Manifest {
     pub display_name: Option<String>,
     /// One paragraph.
     pub summary: Option<String>,
+    /// Words that its author wants it to be found by, in document order.
+    // Not written when there are none: versions that were recorded before keep their revision.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub keywords: Vec<String>,
     /// Address of the home page.
     pub home_page: Option<String>,
     /// Address of the source code.

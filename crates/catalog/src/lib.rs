@@ -33,6 +33,7 @@ mod record;
 mod remote;
 mod repository;
 pub mod screen;
+mod search;
 mod settle;
 mod shelf;
 mod sweep;
@@ -82,6 +83,7 @@ pub use remote::{
     RemoteListing, RemoteSettings, RemoteVersion, Remotes,
 };
 pub use repository::{NewRepository, PackageFilter, Repository, RepositoryAt, RepositoryChange};
+pub use search::{DigestText, FileFound, InvalidDigest, PackageFound, SEARCH_WORDS, Search};
 pub use sweep::Swept;
 pub use tags::TaggedAt;
 pub use versions::{FailureCode, Outcomes, Selection};
@@ -131,6 +133,13 @@ const NAMES: &[Migration] = &[Migration {
     number: 1,
     name: "names",
     sql: include_str!("../migrations/0030_names.sql"),
+}];
+
+/// As these do.
+const SEARCH: &[Migration] = &[Migration {
+    number: 1,
+    name: "search",
+    sql: include_str!("../migrations/0030_search.sql"),
 }];
 
 /// What a catalog is made of.
@@ -199,6 +208,7 @@ impl Catalog {
         database.migrate("catalog", MIGRATIONS).await?;
         database.migrate("outbox", OUTBOX).await?;
         database.migrate("names", NAMES).await?;
+        database.migrate("search", SEARCH).await?;
         let remotes = Remotes::new(&database, &blobs, iam.clock().clone(), remotes)
             .map_err(Error::internal)?;
         let shelf = Shelf::new(&database);

@@ -168,6 +168,7 @@ impl Pom {
         Manifest {
             display_name: filled(&self.name).or_else(|| Some(version.package.name.to_string())),
             summary: filled(&self.description),
+            keywords: Vec::new(),
             home_page: filled(&self.url),
             source_code_repository: filled(scm),
             licenses: self
