@@ -31,6 +31,7 @@ mod policy;
 mod publish;
 mod record;
 mod remote;
+mod removed;
 mod repository;
 pub mod screen;
 mod search;
@@ -82,6 +83,7 @@ pub use remote::{
     Asking, Courier, Document, Enquirer, NotSent, Remote, RemoteAsset, RemoteBody, RemoteError,
     RemoteListing, RemoteSettings, RemoteVersion, Remotes,
 };
+pub use removed::{Removal, RemovedVersion, WINDOW as RESTORE_WINDOW};
 pub use repository::{NewRepository, PackageFilter, Repository, RepositoryAt, RepositoryChange};
 pub use search::{DigestText, FileFound, InvalidDigest, PackageFound, SEARCH_WORDS, Search};
 pub use sweep::Swept;
@@ -140,6 +142,13 @@ const SEARCH: &[Migration] = &[Migration {
     number: 1,
     name: "search",
     sql: include_str!("../migrations/0030_search.sql"),
+}];
+
+/// And these.
+const REMOVED: &[Migration] = &[Migration {
+    number: 1,
+    name: "removed",
+    sql: include_str!("../migrations/0031_removed.sql"),
 }];
 
 /// What a catalog is made of.
@@ -209,6 +218,7 @@ impl Catalog {
         database.migrate("outbox", OUTBOX).await?;
         database.migrate("names", NAMES).await?;
         database.migrate("search", SEARCH).await?;
+        database.migrate("removed", REMOVED).await?;
         let remotes = Remotes::new(&database, &blobs, iam.clock().clone(), remotes)
             .map_err(Error::internal)?;
         let shelf = Shelf::new(&database);

@@ -52,7 +52,7 @@ impl VersionRow {
 pub(crate) struct AssetRow {
     pub(crate) record: AssetRecord,
     pub(crate) location: Location,
-    blob_id: String,
+    pub(crate) blob_id: String,
 }
 
 const PACKAGE: &str = "
@@ -122,6 +122,10 @@ const BLOB: &str = "
 const INSERT_ASSET: &str = "
     INSERT INTO assets (version_id, name, blob_id, modified)
     VALUES ($1, $2, $3, $4)";
+
+const CLAIM: &str = "
+    DELETE FROM released_blobs
+     WHERE blob_id = $1";
 
 /// The manifest of a version whose describing file is not here.
 const NO_MANIFEST: &str = "{}";
@@ -524,9 +528,21 @@ pub(crate) fn ensure_package(
     if let Some(row) = package(tx, repository, id)? {
         return Ok(row);
     }
+    let restrictions = origin::first_control(way, group::is_open(tx, &repository.domain, id)?);
+    insert_package(tx, repository, by, id, restrictions)
+}
+
+/// Makes a package that is not there.
+pub(crate) fn insert_package(
+    tx: &mut Tx<'_>,
+    repository: &Repository,
+    by: &By,
+    id: &PackageId,
+    restrictions: Restrictions,
+) -> Result<PackageRow> {
     let row = PackageRow {
         id: new_id(by.now)?,
-        restrictions: origin::first_control(way, group::is_open(tx, &repository.domain, id)?),
+        restrictions,
     };
     let mut values = vec![row.id.as_str().into()];
     values.extend(package_key(repository, id));
@@ -591,6 +607,12 @@ fn insert_version(
     Ok(row)
 }
 
+/// Says that something refers to a blob again: how long nothing did counts from the next time.
+pub(crate) fn claim_blob(tx: &mut Tx<'_>, blob_id: &str) -> Result<()> {
+    tx.execute(CLAIM, &[blob_id.into()])?;
+    Ok(())
+}
+
 /// The domain's row for these bytes. If it has them already, the ones brought along are spare.
 fn ensure_blob(
     tx: &mut Tx<'_>,
@@ -599,7 +621,10 @@ fn ensure_blob(
     bytes: &NewBytes,
 ) -> Result<(String, Location, Option<Location>)> {
     let stored = match bytes {
-        NewBytes::Shared(row) => return Ok((row.blob_id.clone(), row.location, None)),
+        NewBytes::Shared(row) => {
+            claim_blob(tx, &row.blob_id)?;
+            return Ok((row.blob_id.clone(), row.location, None));
+        }
         NewBytes::Stored(stored) => stored,
     };
     let digests = &stored.digests;
@@ -631,6 +656,7 @@ fn ensure_blob(
     let row = rows
         .first()
         .ok_or_else(|| Error::internal("a blob that is in the way is not there"))?;
+    claim_blob(tx, row.as_str("id")?)?;
     Ok((
         row.text("id")?,
         row.parse("location")?,

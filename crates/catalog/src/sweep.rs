@@ -2,32 +2,61 @@
 //!
 //! A row of a blob goes first, in a transaction and only if nothing refers to it; its bytes after that. A publish that
 //! finds no row keeps the bytes it brought. So the bytes of a live row are never touched, without a lock between the two.
-//! Rows are kept while history inside the window may refer to them; bytes without a row (a crash, a lost race) for a day,
-//! because their transaction may still be coming.
+//!
+//! A row that nothing refers to is noted with the time when a sweep first saw it so, whichever way that came about (a
+//! version, a package, a repository that was deleted), and goes when it has been so for as long as a version can be
+//! brought back. Whatever refers to it again takes the note away. Bytes without a row (a crash, a lost race) are kept for a
+//! day, because their transaction may still be coming.
 
 use std::collections::HashSet;
 use std::time::Duration;
 
+use aws::Timestamp;
 use futures_util::TryStreamExt as _;
 
+use crate::removed::{self, WINDOW};
 use crate::{Catalog, Error, Result};
 
 /// How long bytes without a row are left alone.
 const UNCLAIMED: Duration = Duration::from_hours(24);
 
-/// How far back history can be read with its bytes: a row that nothing refers to stays this long after it was stored.
-const HISTORY: Duration = Duration::from_hours(30 * 24);
+/// Blobs looked at in one transaction.
+const LOOK: i64 = 20_000;
 
 /// Rows removed in one transaction, so that writers are not held up.
 const BATCH: i64 = 500;
 
+/// Nothing refers to these, and nobody has noticed yet.
+const RELEASE: &str = "
+    INSERT INTO released_blobs (blob_id, since)
+    SELECT blobs.id, $1
+      FROM blobs
+     WHERE blobs.id > $2
+       AND blobs.id <= $3
+       AND NOT EXISTS (SELECT 1 FROM assets WHERE assets.blob_id = blobs.id)
+    ON CONFLICT (blob_id) DO NOTHING";
+
+/// The last of the next blobs.
+const SLICE: &str = "
+    SELECT MAX(id) AS last
+      FROM (SELECT id
+              FROM blobs
+             WHERE id > $1
+             ORDER BY id
+             LIMIT $2) AS slice";
+
+/// Something refers to these after all: for what no transaction has taken back by itself.
+const CLAIM: &str = "
+    DELETE FROM released_blobs
+     WHERE EXISTS (SELECT 1 FROM assets WHERE assets.blob_id = released_blobs.blob_id)";
+
 const FORGET_BLOBS: &str = "
     DELETE FROM blobs
-     WHERE id IN (SELECT blobs.id
-                    FROM blobs
-                   WHERE stored < $1
-                     AND NOT EXISTS (SELECT 1 FROM assets WHERE assets.blob_id = blobs.id)
-                   ORDER BY blobs.id
+     WHERE id IN (SELECT released_blobs.blob_id
+                    FROM released_blobs
+                   WHERE since <= $1
+                     AND NOT EXISTS (SELECT 1 FROM assets WHERE assets.blob_id = released_blobs.blob_id)
+                   ORDER BY since
                    LIMIT $2)";
 
 const FORGET_NOTES: &str = "
@@ -67,7 +96,8 @@ impl Catalog {
         let now = self.now();
         let database = &self.0.database;
         let mut swept = Swept::default();
-        let before = now.minus(HISTORY).millis();
+        self.release(now).await?;
+        let before = now.minus(WINDOW).millis();
         loop {
             let gone = database
                 .write(move |tx| {
@@ -79,6 +109,11 @@ impl Catalog {
                 break;
             }
         }
+        while database
+            .write(move |tx| removed::forget(tx, now, BATCH))
+            .await?
+            > 0
+        {}
         swept.notes = database
             .write(move |tx| Ok::<_, Error>(tx.execute(FORGET_NOTES, &[now.millis().into()])?))
             .await?;
@@ -101,6 +136,37 @@ impl Catalog {
             }
         }
         Ok(swept)
+    }
+
+    /// Notes which blobs nothing refers to any more.
+    async fn release(&self, now: Timestamp) -> Result<()> {
+        let database = &self.0.database;
+        database
+            .write(|tx| Ok::<_, Error>(tx.execute(CLAIM, &[])?))
+            .await?;
+        let mut from = String::new();
+        loop {
+            let rows = database
+                .rows(SLICE, vec![from.as_str().into(), LOOK.into()])
+                .await?;
+            let Some(last) = rows
+                .first()
+                .map(|row| row.opt_text("last"))
+                .transpose()?
+                .flatten()
+            else {
+                return Ok(());
+            };
+            let values = [
+                now.millis().into(),
+                from.as_str().into(),
+                last.as_str().into(),
+            ];
+            database
+                .write(move |tx| Ok::<_, Error>(tx.execute(RELEASE, &values)?))
+                .await?;
+            from = last;
+        }
     }
 
     async fn claimed(&self) -> Result<HashSet<String>> {

@@ -12,8 +12,10 @@ use crate::names::{PackageId, Version};
 use crate::package::{Package, PackageAt, Restrictions, Status, no_package};
 use crate::permit::Permit;
 use crate::record::{self, PackageRow, VersionRow, Way};
+use crate::removed::{self, Removal};
 use crate::repository::Repository;
 use crate::{Error, Result, group};
+use crate::{Catalog, Error, Result};
 
 /// Why a version was not changed, as the API spells it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,7 +70,7 @@ pub struct Selection {
 
 /// What is done to a version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Act {
+pub(crate) enum Act {
     Set(Status),
     Dispose,
     Delete,
@@ -107,12 +109,13 @@ impl Permit<PackageAt> {
         self.act(selection, Act::Set(target)).await
     }
 
-    /// Removes the bytes of versions for good; their records stay. Errors: `NotFound` (package).
+    /// Takes the files of versions away; their records stay. Their bytes are gone when they can no longer be
+    /// [brought back](Permit::restore). Errors: `NotFound` (package).
     pub async fn dispose(&self, selection: Selection) -> Result<Outcomes> {
         self.act(selection, Act::Dispose).await
     }
 
-    /// Removes versions; they may be published or taken again. Errors: `NotFound` (package).
+    /// Removes versions; they may be published or taken again, or [brought back](Permit::restore). Errors: `NotFound` (package).
     pub async fn delete_versions(&self, selection: Selection) -> Result<Outcomes> {
         self.act(selection, Act::Delete).await
     }
@@ -126,6 +129,8 @@ impl Permit<PackageAt> {
             .write(move |tx| {
                 let row = found(tx, &repository, &id)?;
                 for version in versions(tx, &repository, &id)? {
+                    let place = (&*repository, &id, &by);
+                    removed::put(tx, place, &row, &version, Removal::Delete, "")?;
                     let VersionRow { record, .. } = version;
                     let gone = Change::VersionGone {
                         version: record.version,
@@ -170,42 +175,132 @@ impl Permit<PackageAt> {
             .await
     }
 
-    async fn act(&self, mut selection: Selection, act: Act) -> Result<Outcomes> {
+    async fn act(&self, selection: Selection, act: Act) -> Result<Outcomes> {
+        let acting = Acting {
+            repository: Arc::clone(&self.repository),
+            id: self.id.clone(),
+            by: self.by(),
+            run: String::new(),
+        };
+        acting.act(&self.catalog, selection, act).await
+    }
+}
+
+/// Where something is done to versions, by whom, and in the course of which job.
+#[derive(Debug, Clone)]
+pub(crate) struct Acting {
+    pub(crate) repository: Arc<Repository>,
+    pub(crate) id: PackageId,
+    pub(crate) by: By,
+    /// The id of the run; empty for what a caller does.
+    pub(crate) run: String,
+}
+
+impl Acting {
+    pub(crate) async fn act(
+        self,
+        catalog: &Catalog,
+        mut selection: Selection,
+        act: Act,
+    ) -> Result<Outcomes> {
         selection.versions.sort();
         selection.versions.dedup();
-        let (repository, id, by) = (Arc::clone(&self.repository), self.id.clone(), self.by());
-        self.catalog
-            .0
-            .database
-            .write(move |tx| {
-                let package = found(tx, &repository, &id)?;
-                let mut outcomes = Outcomes::default();
-                let mut rows = Vec::new();
-                for version in &selection.versions {
-                    match checked(tx, &package, version, &selection, act)? {
-                        Ok(row) => rows.push(row),
-                        Err(failure) => {
-                            outcomes.failed.insert(version.clone(), failure);
-                        }
+        let work = move |tx: &mut Tx<'_>| {
+            let package = found(tx, &self.repository, &self.id)?;
+            let mut outcomes = Outcomes::default();
+            let mut rows = Vec::new();
+            for version in &selection.versions {
+                match checked(tx, &package, version, &selection, act)? {
+                    Ok(row) => rows.push(row),
+                    Err(failure) => {
+                        outcomes.failed.insert(version.clone(), failure);
                     }
                 }
-                if !outcomes.failed.is_empty() {
-                    for VersionRow { record, .. } in rows {
-                        let message = format!("version {} is skipped", record.version);
-                        outcomes
-                            .failed
-                            .insert(record.version, (FailureCode::Skipped, message));
-                    }
-                    return Ok(outcomes);
-                }
-                for row in rows {
-                    let version = row.record.version.clone();
-                    let result = apply(tx, &repository, &by, &id, &package, row, act)?;
-                    outcomes.successful.insert(version, result);
-                }
-                Ok(outcomes)
-            })
-            .await
+            }
+            if !outcomes.failed.is_empty() {
+                skip_all(
+                    &mut outcomes,
+                    rows.into_iter().map(|row| row.record.version),
+                );
+                return Ok(outcomes);
+            }
+            for row in rows {
+                let version = row.record.version.clone();
+                let result = self.apply(tx, &package, row, act)?;
+                outcomes.successful.insert(version, result);
+            }
+            Ok(outcomes)
+        };
+        catalog.0.database.write(work).await
+    }
+
+    fn apply(
+        &self,
+        tx: &mut Tx<'_>,
+        package: &PackageRow,
+        mut row: VersionRow,
+        act: Act,
+    ) -> Result<(String, Option<Status>)> {
+        let Self {
+            repository,
+            id,
+            by,
+            run,
+        } = self;
+        let before = row.record.status;
+        let revision = row.record.revision.clone();
+        match act {
+            Act::Delete => {
+                removed::put(
+                    tx,
+                    (repository, id, by),
+                    package,
+                    &row,
+                    Removal::Delete,
+                    run,
+                )?;
+                let version = row.record.version.clone();
+                tx.execute(
+                    DELETE_LABELS,
+                    &[package.id.as_str().into(), version.as_str().into()],
+                )?;
+                tx.execute(DELETE_VERSION, &[row.id.as_str().into()])?;
+                let gone = Change::VersionGone {
+                    version,
+                    status: before,
+                };
+                change::write(tx, repository, id, by, &gone)?;
+                return Ok((revision, None));
+            }
+            Act::Set(target) => row.record.status = target,
+            Act::Dispose => {
+                removed::put(
+                    tx,
+                    (repository, id, by),
+                    package,
+                    &row,
+                    Removal::Dispose,
+                    run,
+                )?;
+                row.record.status = Status::Disposed;
+                tx.execute(DELETE_ASSETS, &[row.id.as_str().into()])?;
+            }
+        }
+        if row.record.status != before {
+            let assets = record::assets(tx, &row)?;
+            record::save_status(tx, repository, by, id, &row, &assets)?;
+        }
+        Ok((revision, Some(row.record.status)))
+    }
+}
+
+/// Says of versions that nothing was done to them because another one failed.
+pub(crate) fn skip_all(outcomes: &mut Outcomes, versions: impl Iterator<Item = Version>) {
+    for version in versions {
+        let message = format!("version {version} is skipped");
+        outcomes
+            .failed
+            .insert(version, (FailureCode::Skipped, message));
     }
 }
 
@@ -225,7 +320,8 @@ pub(crate) fn versions(
         .collect()
 }
 
-type Failure = (FailureCode, String);
+/// Why a version was not changed, and a sentence.
+pub(crate) type Failure = (FailureCode, String);
 
 /// The version, if it is there and may be changed so.
 fn checked(
@@ -275,48 +371,4 @@ fn checked(
         }
     }
     Ok(Ok(row))
-}
-
-fn apply(
-    tx: &mut Tx<'_>,
-    repository: &Repository,
-    by: &By,
-    id: &PackageId,
-    package: &PackageRow,
-    mut row: VersionRow,
-    act: Act,
-) -> Result<(String, Option<Status>)> {
-    let before = row.record.status;
-    let revision = row.record.revision.clone();
-    match act {
-        Act::Delete => {
-            let version = row.record.version.clone();
-            tx.execute(
-                DELETE_LABELS,
-                &[package.id.as_str().into(), version.as_str().into()],
-            )?;
-            tx.execute(DELETE_VERSION, &[row.id.as_str().into()])?;
-            change::write(
-                tx,
-                repository,
-                id,
-                by,
-                &Change::VersionGone {
-                    version,
-                    status: before,
-                },
-            )?;
-            return Ok((revision, None));
-        }
-        Act::Set(target) => row.record.status = target,
-        Act::Dispose => {
-            row.record.status = Status::Disposed;
-            tx.execute(DELETE_ASSETS, &[row.id.as_str().into()])?;
-        }
-    }
-    if row.record.status != before {
-        let assets = record::assets(tx, &row)?;
-        record::save_status(tx, repository, by, id, &row, &assets)?;
-    }
-    Ok((revision, Some(row.record.status)))
 }

@@ -33,12 +33,12 @@ macro_rules! by_name {
         concat!(
             "
     SELECT * FROM (
-        SELECT repository_id, package_id, folded, version, published, summary, licenses, weight, place, fits
-          FROM (SELECT w.*, CAST(0 AS BIGINT) AS weight, ROW_NUMBER() OVER (ORDER BY folded, package_id) AS place,
+        SELECT repository_id, package_id, folded, weight, place, fits
+          FROM (SELECT w.repository_id, w.package_id, w.folded, CAST(0 AS BIGINT) AS weight, ROW_NUMBER() OVER (ORDER BY folded, package_id) AS place,
                        CASE WHEN w.version <> '' AND ",
             conditions!(),
             " THEN CAST(1 AS BIGINT) ELSE CAST(0 AS BIGINT) END AS fits
-                  FROM (SELECT *
+                  FROM (SELECT repository_id, package_id, folded, version
                           FROM search_packages
                          WHERE repository_id = ",
             $repository,
@@ -62,14 +62,14 @@ macro_rules! by_term {
         concat!(
             "
     SELECT * FROM (
-        SELECT repository_id, package_id, folded, version, published, summary, licenses, weight, place, fits
-          FROM (SELECT w.*, ROW_NUMBER() OVER (ORDER BY w.weight, w.package_id) AS place,
+        SELECT repository_id, package_id, folded, weight, place, fits
+          FROM (SELECT w.repository_id, w.package_id, w.folded, w.weight, ROW_NUMBER() OVER (ORDER BY w.weight, w.package_id) AS place,
                        CASE WHEN SUBSTR(w.folded, 1, CAST(CAST($18 AS BIGINT) AS INTEGER)) <> $3
                              AND SUBSTR(w.folded, 1, CAST(CAST($19 AS BIGINT) AS INTEGER)) = $17
                              AND ",
             conditions!(),
             " THEN CAST(1 AS BIGINT) ELSE CAST(0 AS BIGINT) END AS fits
-                  FROM (SELECT p.*, i.weight
+                  FROM (SELECT p.repository_id, p.package_id, p.folded, i.weight
                           FROM (SELECT package_id, weight
                                   FROM search_terms
                                  WHERE repository_id = ",
@@ -126,13 +126,15 @@ pub(super) const COUNTS: [&str; CONDITIONS] = [
     "count10",
 ];
 
-/// What a package is called.
-pub(super) const NAMES: &str = "
-    SELECT id, format, namespace, name
+/// What is shown of a package.
+pub(super) const SHOWN: &str = "
+    SELECT packages.id, packages.repository_id, packages.format, packages.namespace, packages.name, shown.version,
+           shown.published, shown.summary, shown.licenses
       FROM packages
-     WHERE id IN ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
-/// Packages that one statement names.
-pub(super) const NAMED: usize = 10;
+      JOIN search_packages AS shown ON shown.package_id = packages.id
+     WHERE packages.id IN ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+/// Packages of one statement.
+pub(super) const SHOWN_AT_ONCE: usize = 10;
 
 /// The files with a digest, in all repositories of a domain.
 macro_rules! by_digest {

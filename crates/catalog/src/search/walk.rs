@@ -8,11 +8,13 @@ use aws::Timestamp;
 use futures_util::future::try_join_all;
 use store::{Row, Value};
 
-use super::statements::{BY_NAME, BY_TERM, CONDITIONS, COUNT, COUNTS, NAMED, NAMES, REPOSITORIES};
+use super::statements::{
+    BY_NAME, BY_TERM, CONDITIONS, COUNT, COUNTS, REPOSITORIES, SHOWN, SHOWN_AT_ONCE,
+};
 use super::terms::{fold, format_term, license_term, name_term, namespace_term, words};
 use super::{PackageFound, SEARCH_WORDS, Search};
 use crate::change::read_package_id;
-use crate::names::PackageId;
+use crate::names::Version;
 use crate::page::Page;
 use crate::repository::Repository;
 use crate::{Catalog, Error, Result};
@@ -21,6 +23,9 @@ use crate::{Catalog, Error, Result};
 const LOOKS: usize = 6_000;
 /// And in each of them at least.
 const LOOKS_EACH: usize = 100;
+/// Rows that one walk gives, in all repositories together, and in each of them at least.
+const GIVES: usize = 4_000;
+const GIVES_EACH: usize = 8;
 
 /// What has to be walked along, and what has to fit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -250,8 +255,9 @@ impl Catalog {
             _ => (String::new(), String::new()),
         };
         // Without conditions nearly everything that is looked at fits.
+        let gives = gives(repositories, limit);
         let looks = if plan.facts.is_empty() {
-            limit * 2 + 2
+            gives + LOOKS_EACH
         } else {
             looks(repositories)
         };
@@ -261,7 +267,7 @@ impl Catalog {
             format!("{names}\u{10FFFF}").into(),
             folded.into(),
             package.into(),
-            count(limit + 1),
+            count(gives),
             count(looks),
         ];
         values.extend(conditions(&facts));
@@ -271,7 +277,7 @@ impl Catalog {
                 package: row.text("package_id")?,
             })
         };
-        self.ask(BY_NAME, values, repositories, looks, limit, place)
+        self.ask(BY_NAME, values, repositories, (looks, gives), limit, place)
             .await
     }
 
@@ -302,8 +308,9 @@ impl Catalog {
             .filter(|other| *other != driver)
             .copied()
             .collect();
+        let gives = gives(repositories, limit);
         let looks = if others.is_empty() && plan.begins.is_none() {
-            limit + 1
+            gives
         } else {
             looks(repositories)
         };
@@ -314,7 +321,7 @@ impl Catalog {
             package.into(),
             found_before.into(),
             (*driver).into(),
-            count(limit + 1),
+            count(gives),
             count(looks),
         ];
         values.extend(conditions(&others));
@@ -328,7 +335,7 @@ impl Catalog {
                 package: row.text("package_id")?,
             })
         };
-        self.ask(BY_TERM, values, repositories, looks, limit, place)
+        self.ask(BY_TERM, values, repositories, (looks, gives), limit, place)
             .await
     }
 
@@ -338,7 +345,7 @@ impl Catalog {
         statement: &'static str,
         values: Vec<Value>,
         repositories: &[Arc<Repository>],
-        looks: usize,
+        (looks, gives): (usize, usize),
         limit: usize,
         place: impl Fn(&Row) -> Result<Place>,
     ) -> Result<Walked> {
@@ -365,7 +372,7 @@ impl Catalog {
         for rows in of_repositories.into_values() {
             // It gave as many as it may, or the last of the rows that it may look at.
             let last_place = rows.last().map_or(Ok(0), |last| last.row.int("place"))?;
-            let is_cut = rows.len() > limit || count(looks) == Value::from(last_place);
+            let is_cut = rows.len() == gives || count(looks) == Value::from(last_place);
             if is_cut && let Some(last) = rows.last() {
                 let is_nearer = until
                     .as_ref()
@@ -416,31 +423,32 @@ impl Catalog {
         repositories: &[Arc<Repository>],
         found: Vec<Seen>,
     ) -> Result<Vec<PackageFound>> {
-        let mut names: HashMap<String, PackageId> = HashMap::new();
-        let asked = found.chunks(NAMED).map(|some| {
+        let mut rows: HashMap<String, Row> = HashMap::new();
+        let asked = found.chunks(SHOWN_AT_ONCE).map(|some| {
             let ids = some.iter().map(Seen::package).chain(std::iter::repeat(""));
-            self.0
-                .database
-                .rows(NAMES, ids.take(NAMED).map(Value::from).collect())
+            let ids = ids.take(SHOWN_AT_ONCE).map(Value::from);
+            self.0.database.rows(SHOWN, ids.collect())
         });
-        for rows in try_join_all(asked).await? {
-            for row in &rows {
-                names.insert(row.text("id")?, read_package_id(row)?);
+        for some in try_join_all(asked).await? {
+            for row in some {
+                rows.insert(row.text("id")?, row);
             }
         }
         let mut shown = Vec::with_capacity(found.len());
         for seen in &found {
-            let id = seen.row.as_str("repository_id")?;
-            let repository = repositories.iter().find(|repository| &*repository.id == id);
-            // It may have been deleted in between.
-            let (Some(repository), Some(id)) = (repository, names.remove(seen.package())) else {
+            // It may have gone in between, as a whole or with its last version.
+            let Some(row) = rows.get(seen.package()) else {
                 continue;
             };
-            let row = &seen.row;
+            let id = row.as_str("repository_id")?;
+            let repository = repositories.iter().find(|repository| &*repository.id == id);
+            let (Some(repository), Some(version)) = (repository, version_of(row)?) else {
+                continue;
+            };
             shown.push(PackageFound {
                 repository: repository.name.clone(),
-                id,
-                version: row.parse("version")?,
+                id: read_package_id(row)?,
+                version,
                 published: Timestamp::from_millis(row.int("published")?),
                 summary: row.text("summary")?,
                 licenses: serde_json::from_str(row.as_str("licenses")?).map_err(Error::internal)?,
@@ -448,6 +456,16 @@ impl Catalog {
         }
         Ok(shown)
     }
+}
+
+/// The newest version that is listed, if there still is one.
+fn version_of(row: &Row) -> Result<Option<Version>> {
+    let text = row.as_str("version")?;
+    Ok(if text.is_empty() {
+        None
+    } else {
+        Some(row.parse("version")?)
+    })
 }
 
 fn before(a: &Place, b: &Place) -> bool {
@@ -476,6 +494,11 @@ fn before(a: &Place, b: &Place) -> bool {
 
 fn looks(repositories: &[Arc<Repository>]) -> usize {
     (LOOKS / repositories.len().max(1)).max(LOOKS_EACH)
+}
+
+/// Rows of each repository: one more than a page has, or fewer where there are very many repositories.
+fn gives(repositories: &[Arc<Repository>], limit: usize) -> usize {
+    (GIVES / repositories.len().max(1)).clamp(GIVES_EACH, (limit + 1).max(GIVES_EACH))
 }
 
 fn count(number: usize) -> Value {

@@ -15,6 +15,7 @@ mod outbox;
 mod publishing;
 mod registry;
 mod scenarios;
+mod removed;
 mod search;
 mod toy;
 mod upstreams;
