@@ -12,7 +12,7 @@ use crate::names::{AssetId, AssetName, VersionId};
 use crate::package::{OriginType, Status, VersionRecord};
 use crate::remote::RemoteBody;
 use crate::repository::Repository;
-use crate::screen::{View, screen};
+use crate::screen::{View, screen, screen_bytes};
 use crate::shelf::ShelvedAsset;
 use crate::{Catalog, Error, Result, record};
 
@@ -206,11 +206,12 @@ const RECORDED: &str = "
            versions.origin_repository, versions.origin_connection, versions.published, versions.published_upstream,
            versions.manifest,
            assets.name, assets.modified, blobs.id AS blob_id, blobs.size_bytes, blobs.md5, blobs.sha1, blobs.sha256,
-           blobs.sha512, blobs.location
+           blobs.sha512, blobs.location, quarantined_blobs.blob_id AS quarantined
       FROM packages
       JOIN versions ON versions.package_id = packages.id
       JOIN assets ON assets.version_id = versions.id
       JOIN blobs ON blobs.id = assets.blob_id
+      LEFT JOIN quarantined_blobs ON quarantined_blobs.blob_id = blobs.id
      WHERE packages.repository_id = $1
        AND packages.format = $2
        AND packages.namespace = $3
@@ -233,6 +234,7 @@ impl Catalog {
             },
         };
         screen(shelved.version.status, View::Serve, || id.to_string()).map_err(Error::Held)?;
+        screen_bytes(shelved.is_quarantined, || id.to_string()).map_err(Error::Held)?;
         Ok(Some(Asset::recorded(self, id, shelved)))
     }
 
@@ -255,6 +257,7 @@ impl Catalog {
             version,
             record: asset.record,
             location: asset.location,
+            is_quarantined: row.opt_text("quarantined")?.is_some(),
         });
         self.0.shelf.put_asset(repository, id, stamp, &shelved);
         Ok(Some(shelved))

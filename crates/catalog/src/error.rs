@@ -18,10 +18,14 @@ pub enum Kind {
     Asset,
     /// A package group.
     PackageGroup,
+    /// A run of a job.
+    Run,
+    /// The rules of a repository.
+    LifecycleRules,
 }
 
 impl Kind {
-    /// As the API spells it: `package-version`. It has no word for a package group.
+    /// As the API spells it: `package-version`. It has no word for what AWS has not, nor for a package group.
     pub fn as_str(self) -> Option<&'static str> {
         match self {
             Kind::Domain => Some("domain"),
@@ -29,7 +33,7 @@ impl Kind {
             Kind::Package => Some("package"),
             Kind::PackageVersion => Some("package-version"),
             Kind::Asset => Some("asset"),
-            Kind::PackageGroup => None,
+            Kind::PackageGroup | Kind::Run | Kind::LifecycleRules => None,
         }
     }
 }

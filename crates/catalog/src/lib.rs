@@ -20,6 +20,8 @@ mod fetch;
 mod format;
 mod group;
 mod ids;
+pub mod job;
+pub mod lifecycle;
 mod names;
 mod open;
 mod origin;
@@ -34,6 +36,7 @@ mod remote;
 mod removed;
 mod repository;
 pub mod screen;
+mod scrub;
 mod search;
 mod settle;
 mod shelf;
@@ -85,6 +88,7 @@ pub use remote::{
 };
 pub use removed::{Removal, RemovedVersion, WINDOW as RESTORE_WINDOW};
 pub use repository::{NewRepository, PackageFilter, Repository, RepositoryAt, RepositoryChange};
+pub use scrub::QuarantinedBlob;
 pub use search::{DigestText, FileFound, InvalidDigest, PackageFound, SEARCH_WORDS, Search};
 pub use sweep::Swept;
 pub use tags::TaggedAt;
@@ -149,6 +153,13 @@ const REMOVED: &[Migration] = &[Migration {
     number: 1,
     name: "removed",
     sql: include_str!("../migrations/0031_removed.sql"),
+}];
+
+/// And these.
+const JOBS: &[Migration] = &[Migration {
+    number: 1,
+    name: "jobs",
+    sql: include_str!("../migrations/0032_jobs.sql"),
 }];
 
 /// What a catalog is made of.
@@ -219,6 +230,7 @@ impl Catalog {
         database.migrate("names", NAMES).await?;
         database.migrate("search", SEARCH).await?;
         database.migrate("removed", REMOVED).await?;
+        database.migrate("jobs", JOBS).await?;
         let remotes = Remotes::new(&database, &blobs, iam.clock().clone(), remotes)
             .map_err(Error::internal)?;
         let shelf = Shelf::new(&database);

@@ -15,7 +15,7 @@ use crate::permit::Permit;
 use crate::publish::Publication;
 use crate::record::{self, PackageRow, VersionRow};
 use crate::repository::{PackageFilter, Repository, length};
-use crate::{Error, Result};
+use crate::{Catalog, Error, Result};
 
 /// Which package of which repository. It need not exist.
 #[derive(Debug, Clone)]
@@ -189,6 +189,21 @@ impl Permit<Repository> {
         after: Option<&str>,
         limit: u32,
     ) -> Result<Page<Package>> {
+        self.catalog
+            .packages_recorded(self, filter, after, limit)
+            .await
+    }
+}
+
+impl Catalog {
+    /// As [`Permit::packages`], for those who have no caller.
+    pub(crate) async fn packages_recorded(
+        &self,
+        repository: &Repository,
+        filter: &PackageFilter,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Page<Package>> {
         let mut place = after.unwrap_or("").splitn(3, '/');
         let mut next = || place.next().unwrap_or("").to_owned();
         let (format, namespace, name) = (next(), next(), next());
@@ -198,7 +213,7 @@ impl Permit<Repository> {
             only(filter.name_prefix.as_deref()),
         );
         let values = vec![
-            (&*self.id).into(),
+            (&*repository.id).into(),
             format.into(),
             namespace.into(),
             name.into(),
@@ -211,7 +226,7 @@ impl Permit<Repository> {
             only(filter.upstream.map(Restriction::as_str)).into(),
             (i64::from(limit) + 1).into(),
         ];
-        let rows = self.catalog.0.database.rows(LIST, values).await?;
+        let rows = self.0.database.rows(LIST, values).await?;
         let packages = rows
             .iter()
             .map(|row| {

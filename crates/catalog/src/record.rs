@@ -18,7 +18,7 @@ use crate::names::{AssetName, PackageId, Version, VersionId};
 use crate::package::{Origin, OriginType, Restrictions, Status, VersionRecord};
 use crate::repository::Repository;
 use crate::screen::{View, screen};
-use crate::{Error, Result, group, origin};
+use crate::{Error, Result, group, origin, scrub};
 
 /// A package's row.
 #[derive(Debug, Clone)]
@@ -118,6 +118,16 @@ const BLOB: &str = "
       FROM blobs
      WHERE domain_id = $1
        AND sha256 = $2";
+
+const QUARANTINED: &str = "
+    SELECT blob_id
+      FROM quarantined_blobs
+     WHERE blob_id = $1";
+
+const SET_LOCATION: &str = "
+    UPDATE blobs
+       SET location = $2
+     WHERE id = $1";
 
 const INSERT_ASSET: &str = "
     INSERT INTO assets (version_id, name, blob_id, modified)
@@ -319,7 +329,9 @@ pub(crate) fn record(
                     ),
                 ));
             }
-            if let NewBytes::Stored(stored) = &asset.bytes {
+            if let NewBytes::Stored(stored) = &asset.bytes
+                && !heal(tx, &same.blob_id, stored)?
+            {
                 spare.push(stored.location);
             }
             continue;
@@ -613,6 +625,19 @@ pub(crate) fn claim_blob(tx: &mut Tx<'_>, blob_id: &str) -> Result<()> {
     Ok(())
 }
 
+/// Gives a blob in quarantine the bytes that were brought along; false when it is well. The sweep takes the damaged ones.
+fn heal(tx: &mut Tx<'_>, blob_id: &str, stored: &Stored) -> Result<bool> {
+    if tx.rows(QUARANTINED, &[blob_id.into()])?.is_empty() {
+        return Ok(false);
+    }
+    tx.execute(
+        SET_LOCATION,
+        &[blob_id.into(), stored.location.to_string().into()],
+    )?;
+    scrub::release(tx, blob_id)?;
+    Ok(true)
+}
+
 /// The domain's row for these bytes. If it has them already, the ones brought along are spare.
 fn ensure_blob(
     tx: &mut Tx<'_>,
@@ -657,6 +682,9 @@ fn ensure_blob(
         .first()
         .ok_or_else(|| Error::internal("a blob that is in the way is not there"))?;
     claim_blob(tx, row.as_str("id")?)?;
+    if heal(tx, row.as_str("id")?, stored)? {
+        return Ok((row.text("id")?, stored.location, None));
+    }
     Ok((
         row.text("id")?,
         row.parse("location")?,

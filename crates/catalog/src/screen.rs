@@ -21,13 +21,25 @@ pub enum View {
 pub struct Hold {
     /// What is kept back: `com.acme:lib-a:1.0`.
     pub what: String,
-    /// The state that keeps it back.
-    pub status: Status,
+    /// What keeps it back.
+    pub why: Why,
+}
+
+/// What keeps a version back, or a file of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Why {
+    /// The state of the version.
+    Status(Status),
+    /// The bytes of the file are not what they were when it came.
+    Damaged,
 }
 
 impl fmt::Display for Hold {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} is {}", self.what, self.status)
+        match self.why {
+            Why::Status(status) => write!(f, "{} is {status}", self.what),
+            Why::Damaged => write!(f, "{} is damaged and in quarantine", self.what),
+        }
     }
 }
 
@@ -43,8 +55,20 @@ pub fn screen(status: Status, view: View, what: impl FnOnce() -> String) -> Resu
     } else {
         Err(Hold {
             what: what(),
-            status,
+            why: Why::Status(status),
         })
+    }
+}
+
+/// Whether the bytes of a file may be sent, beside what [`screen`] says of its version.
+pub fn screen_bytes(is_quarantined: bool, what: impl FnOnce() -> String) -> Result<(), Hold> {
+    if is_quarantined {
+        Err(Hold {
+            what: what(),
+            why: Why::Damaged,
+        })
+    } else {
+        Ok(())
     }
 }
 

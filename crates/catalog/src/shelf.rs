@@ -38,6 +38,8 @@ pub(crate) struct ShelvedAsset {
     pub(crate) version: VersionRecord,
     pub(crate) record: AssetRecord,
     pub(crate) location: Location,
+    /// Whether a scrub has found that its bytes are not what they were.
+    pub(crate) is_quarantined: bool,
 }
 
 /// What a topic was at some moment. Equal stamps: nothing has happened to it in between.

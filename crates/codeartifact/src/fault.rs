@@ -106,7 +106,7 @@ mod tests {
         let text = || "secret".to_owned();
         let hold = Hold {
             what: "tools:hammer:1.0/a.bin".to_owned(),
-            status: Status::Archived,
+            why: catalog::screen::Why::Status(Status::Archived),
         };
         for (error, status, code, members, message) in [
             (

@@ -263,6 +263,19 @@ impl BlobStore {
         }
     }
 
+    /// The bytes of a blob of `size` bytes as they are stored at this moment, and never those that are in memory: for whoever
+    /// wants to know whether they are well. Errors: as [`BlobStore::read`].
+    pub async fn read_stored(
+        &self,
+        location: &Location,
+        size: u64,
+    ) -> Result<ByteStream, BlobError> {
+        match &self.0.place {
+            Place::Files(files) => files.read(*location, size, 0..size).await,
+            Place::Bucket(bucket) => bucket.read(*location, size, 0..size).await,
+        }
+    }
+
     /// The bytes of a small blob if they are in memory: an answer without waiting.
     pub fn cached(&self, location: &Location) -> Option<Bytes> {
         self.0.memory.get(location)
