@@ -10,6 +10,7 @@
 //! next moment; the row is taken away when the record is in its table. When the queue is full (a disk that stands
 //! still), drafts are counted instead, and the count is recorded.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -23,6 +24,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::decision::{self, Explained};
 use crate::draft::{Draft, new_id};
+use crate::fetches::{self, FetchedFrom, Fetcher};
 use crate::file::{Files, Keeping};
 use crate::gate::Gate;
 use crate::record::{Home, Record};
@@ -114,6 +116,7 @@ impl Ledger {
     /// Errors: [`Error::File`] when the directory cannot be written; [`Error::Store`].
     pub async fn open(database: Database, clock: Clock, settings: Settings) -> Result<Self, Error> {
         database.migrate("audit", MIGRATIONS).await?;
+        fetches::begin(&database, clock.now()).await?;
         let files = Files::open(&settings.directory, settings.files, clock.now())?;
         let (queue, items) = mpsc::channel(QUEUE);
         let home = Home {
@@ -239,6 +242,40 @@ impl Ledger {
         decision::list(&self.0.database, account, before, limit).await
     }
 
+    /// Who fetched a version, by caller and address, everything that ended by now included, and where the next page
+    /// begins.
+    pub async fn fetchers(
+        &self,
+        from: &FetchedFrom,
+        version: &str,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<(Vec<Fetcher>, Option<String>), Error> {
+        self.flush().await;
+        fetches::list(&self.0.database, from, version, after, limit).await
+    }
+
+    /// When each version of a package was last fetched, as far as it is known.
+    pub async fn last_fetched(
+        &self,
+        from: &FetchedFrom,
+    ) -> Result<BTreeMap<String, Timestamp>, Error> {
+        Ok(fetches::last(&self.0.database, from).await?)
+    }
+
+    /// Since when it is known who fetched what: everything before may have been fetched.
+    pub async fn fetches_known_since(&self) -> Result<Timestamp, Error> {
+        self.flush().await;
+        let now = self.0.clock.now();
+        let since = fetches::since(&self.0.database).await?.unwrap_or(now);
+        Ok(since.max(now.minus(self.0.settings.keep_records)))
+    }
+
+    /// How long it is kept who fetched what.
+    pub fn keeps_fetches(&self) -> Duration {
+        self.0.settings.keep_records
+    }
+
     /// Records what a crash left in the outbox, here or on another node. Call it now and then.
     pub async fn recover(&self) -> Result<usize, Error> {
         let before = self.0.clock.now().minus(LEFT_AFTER);
@@ -274,7 +311,8 @@ impl Ledger {
             table::forget(database, now.minus(settings.keep_records), settings.records).await?;
         let before = now.minus(settings.keep_decisions);
         let decisions = decision::forget(database, before, settings.decisions).await?;
-        Ok(records + decisions)
+        let fetches = fetches::forget(database, now.minus(settings.keep_records)).await?;
+        Ok(records + decisions + fetches)
     }
 
     /// What it has done.
@@ -448,12 +486,14 @@ impl Writer {
             );
             Vec::new()
         });
-        let rows = Arc::new((table::rows(&records), decisions, committed));
+        let fetched = fetches::rows(records.iter().filter_map(|record| record.fetched.as_ref()));
+        let rows = Arc::new((table::rows(&records), decisions, committed, fetched));
         for attempt in 1..=TRIES {
             let rows = Arc::clone(&rows);
             let kept = self.inner.database.write(move |tx| {
-                let (records, decisions, committed) = &*rows;
+                let (records, decisions, committed, fetched) = &*rows;
                 table::insert(tx, records)?;
+                fetches::insert(tx, fetched)?;
                 decision::insert(tx, decisions)?;
                 table::take(tx, committed)
             });

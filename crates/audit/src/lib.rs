@@ -18,6 +18,7 @@ mod delivery;
 mod draft;
 mod error;
 pub mod event;
+mod fetches;
 mod file;
 mod gate;
 mod identity;
@@ -34,6 +35,7 @@ pub use decision::{Explained, Statement};
 pub use delivery::Dispatcher;
 pub use draft::{Arrival, Draft, Refused, Service};
 pub use error::Error;
+pub use fetches::{FetchedFrom, Fetcher};
 pub use file::Keeping;
 pub use ledger::{Counts, Ledger, Settings};
 pub use signature::{Signature, sign};
@@ -50,5 +52,10 @@ const MIGRATIONS: &[Migration] = &[
         number: 2,
         name: "events",
         sql: include_str!("../migrations/0002_events.sql"),
+    },
+    Migration {
+        number: 3,
+        name: "fetches",
+        sql: include_str!("../migrations/0003_fetches.sql"),
     },
 ];

@@ -9,6 +9,7 @@ use iam::policy::PolicyType;
 use serde_json::{Map, Value, json};
 
 use crate::draft::{Draft, Service, State, Who};
+use crate::fetches::{self, Times};
 use crate::identity::user_identity;
 
 /// The version of the form.
@@ -29,6 +30,8 @@ pub(crate) struct Record {
     pub(crate) principal: String,
     pub(crate) resource: String,
     pub(crate) failed: bool,
+    /// Which version it fetched, if it did.
+    pub(crate) fetched: Option<(fetches::Key, Times)>,
     /// Without `recipientAccountId`.
     document: Map<String, Value>,
 }
@@ -126,6 +129,29 @@ impl Record {
                 json!({"clientProvidedHostHeader": text(arrival.host.as_ref())}),
             );
         }
+        let failed = refused.is_some() || is_stranger;
+        let principal = match &state.who {
+            Who::Caller(caller) => caller.arn().to_owned(),
+            _ => String::new(),
+        };
+        let sends_files = match service {
+            Service::Packages => arrival.method == "GET" && event == "ReadFromRepository",
+            Service::CodeArtifact => event == "GetPackageVersionAsset",
+            _ => false,
+        };
+        let was_sent = state
+            .outcome
+            .is_some_and(|outcome| matches!(outcome.status, 200 | 206));
+        let fetched = match (document.get("requestParameters"), &state.who) {
+            (Some(Value::Object(parameters)), Who::Caller(caller))
+                if sends_files && was_sent && !failed =>
+            {
+                let source = arrival.source_ip.map(|ip| ip.to_canonical().to_string());
+                let once = Times::once(arrival.at);
+                fetches::key(parameters, caller, source).map(|key| (key, once))
+            }
+            _ => None,
+        };
         let resource = evaluations
             .iter()
             .map(|asked| asked.resource.as_str())
@@ -135,20 +161,22 @@ impl Record {
             at: arrival.at.millis(),
             accounts: accounts(&state.who, &evaluations, home),
             event,
-            principal: match &state.who {
-                Who::Caller(caller) => caller.arn().to_owned(),
-                _ => String::new(),
-            },
+            principal,
             resource: resource.unwrap_or_default().to_owned(),
-            failed: refused.is_some() || is_stranger,
+            failed,
+            fetched,
             document,
         })
     }
 
     /// The same for several requests that differ in nothing but their time.
-    pub(crate) fn standing_for(mut self, count: u64, until: &str) -> Self {
+    pub(crate) fn standing_for(mut self, count: u64, until: aws::Timestamp) -> Self {
         self.add("count", json!(count));
-        self.add("until", json!(until));
+        self.add("until", json!(until.iso8601()));
+        if let Some((_, times)) = &mut self.fetched {
+            times.count = count;
+            times.last = until.millis();
+        }
         self
     }
 
@@ -184,6 +212,7 @@ impl Record {
             principal: String::new(),
             resource: String::new(),
             failed: true,
+            fetched: None,
             document: match document {
                 Value::Object(document) => document,
                 _ => Map::new(),

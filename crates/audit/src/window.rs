@@ -81,7 +81,7 @@ impl Window {
             .drain()
             .map(|(_, held)| match held.count {
                 1 => held.first,
-                count => held.first.standing_for(count, &held.last.iso8601()),
+                count => held.first.standing_for(count, held.last),
             })
             .collect();
         records.sort_by(|a, b| a.id.cmp(&b.id));

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod deliveries;
+mod fetches;
 mod receiver;
 mod records;
 mod world;

@@ -1,0 +1,241 @@
+//! Who fetched a version, on both databases.
+
+use std::time::Duration;
+
+use audit::{Arrival, Draft, FetchedFrom, Keeping, Ledger, Service, Settings};
+use serde_json::json;
+use store::Database;
+
+use crate::world::World;
+
+const DAY: Duration = Duration::from_hours(24);
+
+/// Ledgers of their own, one on each database that is at hand.
+async fn ledgers(world: &World, read_window: Duration) -> Vec<Ledger> {
+    let mut databases = vec![
+        Database::open(&"sqlite::memory:".parse().unwrap())
+            .await
+            .unwrap(),
+    ];
+    if let Ok(server) = std::env::var("PACKHOUSE_TEST_POSTGRES") {
+        let chance = world.file().display().to_string();
+        let chance = chance.bytes().fold(7_u64, |hash, byte| {
+            hash.wrapping_mul(0x100_0000_01b3) ^ u64::from(byte)
+        });
+        let name = format!("fetches_{chance:x}_{}", read_window.as_secs());
+        let sql: &'static str = Box::leak(format!("CREATE SCHEMA \"{name}\"").into_boxed_str());
+        let database = Database::open(&server.parse().unwrap()).await.unwrap();
+        database
+            .write(move |tx| tx.execute(sql, &[]))
+            .await
+            .unwrap();
+        let joint = if server.contains('?') { '&' } else { '?' };
+        let address = format!("{server}{joint}options=-csearch_path%3D{name}");
+        databases.push(Database::open(&address.parse().unwrap()).await.unwrap());
+    } else {
+        eprintln!("skipped on PostgreSQL: no address given");
+    }
+    let mut ledgers = Vec::new();
+    for (number, database) in databases.into_iter().enumerate() {
+        let settings = Settings {
+            directory: world.file().with_file_name(format!("other-{number}")),
+            files: Keeping {
+                bytes: 1 << 20,
+                age: DAY,
+                keep: DAY,
+            },
+            keep_records: 90 * DAY,
+            records: 3,
+            keep_decisions: DAY,
+            decisions: 10,
+            read_window,
+            region: "us-east-1".parse().unwrap(),
+            account: world.account,
+        };
+        ledgers.push(
+            Ledger::open(database, world.clock.clone(), settings)
+                .await
+                .unwrap(),
+        );
+    }
+    ledgers
+}
+
+fn from() -> FetchedFrom {
+    FetchedFrom {
+        owner: "111122223333".parse().unwrap(),
+        domain: "team".to_owned(),
+        repository: "app".to_owned(),
+        format: "npm".to_owned(),
+        namespace: String::new(),
+        name: "left-pad".to_owned(),
+    }
+}
+
+/// A request of the package manager of somebody, at the time of the clock.
+fn request(
+    world: &World,
+    ledger: &Ledger,
+    version: &str,
+    source: &str,
+    asset: Option<&str>,
+    status: u16,
+) {
+    let draft = Draft::new(Arrival {
+        request_id: "11111111-2222-4333-8444-555555555555".to_owned(),
+        at: world.clock.now(),
+        method: "GET".to_owned(),
+        path: "/d/team-111122223333/npm/app/left-pad".to_owned(),
+        source_ip: Some(source.parse().unwrap()),
+        secure: true,
+        host: None,
+        user_agent: None,
+    });
+    draft.called_by(&world.admin);
+    draft.asks_for_packages();
+    let mut parameters = json!({
+        "domainName": "team", "domainOwner": "111122223333", "repositoryName": "app", "packageFormat": "npm",
+        "packageName": "left-pad", "packageVersion": version
+    });
+    if let Some(asset) = asset {
+        parameters["assetName"] = json!(asset);
+    }
+    draft.with(parameters.as_object().unwrap().clone());
+    draft.ended(status, Some(10));
+    ledger.note(&draft);
+}
+
+#[tokio::test]
+async fn every_caller_and_address_is_a_row_with_its_times_and_a_count() {
+    let world = World::begin().await;
+    for window in [Duration::ZERO, Duration::from_secs(60)] {
+        for ledger in ledgers(&world, window).await {
+            let start = world.clock.now();
+            for _ in 0..5 {
+                request(
+                    &world,
+                    &ledger,
+                    "1.3.0",
+                    "203.0.113.40",
+                    Some("left-pad.tgz"),
+                    200,
+                );
+                world.clock.advance(Duration::from_secs(1));
+            }
+            ledger.flush().await;
+            request(
+                &world,
+                &ledger,
+                "1.3.0",
+                "203.0.113.40",
+                Some("left-pad.tgz"),
+                206,
+            );
+            request(
+                &world,
+                &ledger,
+                "1.3.0",
+                "203.0.113.41",
+                Some("left-pad.tgz"),
+                200,
+            );
+            // Not of this version, not a file, not there, nothing new.
+            request(
+                &world,
+                &ledger,
+                "1.2.0",
+                "203.0.113.40",
+                Some("left-pad.tgz"),
+                200,
+            );
+            request(&world, &ledger, "1.3.0", "203.0.113.40", None, 200);
+            request(
+                &world,
+                &ledger,
+                "1.3.0",
+                "203.0.113.40",
+                Some("left-pad.tgz"),
+                404,
+            );
+            request(
+                &world,
+                &ledger,
+                "1.3.0",
+                "203.0.113.40",
+                Some("left-pad.tgz"),
+                304,
+            );
+            let last = start.plus(Duration::from_secs(5));
+            let (fetchers, next) = ledger.fetchers(&from(), "1.3.0", None, 50).await.unwrap();
+            assert_eq!(next, None);
+            let shown: Vec<_> = fetchers
+                .iter()
+                .map(|one| {
+                    (
+                        one.source_ip_address.as_str(),
+                        one.first.clone(),
+                        one.last.clone(),
+                        one.count,
+                    )
+                })
+                .collect();
+            assert_eq!(
+                shown,
+                [
+                    ("203.0.113.40", start.iso8601(), last.iso8601(), 6),
+                    ("203.0.113.41", last.iso8601(), last.iso8601(), 1),
+                ]
+            );
+            assert_eq!(
+                fetchers[0].principal,
+                "arn:aws:iam::111122223333:user/admin"
+            );
+            let (first, next) = ledger.fetchers(&from(), "1.3.0", None, 1).await.unwrap();
+            let (second, end) = ledger
+                .fetchers(&from(), "1.3.0", next.as_deref(), 1)
+                .await
+                .unwrap();
+            assert_eq!(([first, second].concat(), end), (fetchers, None));
+            let latest = ledger.last_fetched(&from()).await.unwrap();
+            assert_eq!(
+                latest.into_iter().collect::<Vec<_>>(),
+                [("1.2.0".to_owned(), last), ("1.3.0".to_owned(), last)]
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn it_is_known_since_the_beginning_and_as_long_as_records_are_kept() {
+    let world = World::begin().await;
+    for ledger in ledgers(&world, Duration::ZERO).await {
+        let began = world.clock.now();
+        request(
+            &world,
+            &ledger,
+            "1.3.0",
+            "203.0.113.40",
+            Some("left-pad.tgz"),
+            200,
+        );
+        world.clock.advance(DAY * 60);
+        assert_eq!(ledger.fetches_known_since().await.unwrap(), began);
+        request(
+            &world,
+            &ledger,
+            "1.2.0",
+            "203.0.113.40",
+            Some("left-pad.tgz"),
+            200,
+        );
+        world.clock.advance(DAY * 60);
+        assert_eq!(
+            ledger.fetches_known_since().await.unwrap(),
+            began.plus(DAY * 30)
+        );
+        ledger.forget().await.unwrap();
+        let latest = ledger.last_fetched(&from()).await.unwrap();
+        assert_eq!(latest.into_keys().collect::<Vec<_>>(), ["1.2.0"]);
+        assert_eq!(ledger.keeps_fetches(), DAY * 90);
+    }
+}
