@@ -9,7 +9,7 @@ use http::StatusCode;
 /// What a client reads of an error of the catalog.
 ///
 /// What happened inside goes to the log and nowhere else; the request's span has its id.
-pub(crate) fn fault(error: Error) -> Fault {
+pub fn fault(error: Error) -> Fault {
     match error {
         Error::Denied(denial) => Fault::access_denied(denial.message).decided(denial.id),
         Error::Blocked { id, message } => Fault::access_denied(message).decided(id),

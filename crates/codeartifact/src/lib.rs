@@ -41,6 +41,7 @@ mod version;
 mod versions;
 
 pub use connection::CONNECTIONS;
+pub use fault::fault;
 pub use operation::{Kind, OPERATIONS, Operation, find, unknown};
 pub use repository::Endpoints;
 

@@ -44,6 +44,12 @@ pub(crate) enum Command {
     Agent(Agent),
     /// Say why somebody was refused
     Why(Why),
+    /// Say who fetched a version of a package
+    Fetched(Fetched),
+    /// Remove bytes that nothing refers to, now
+    Sweep(StartJob),
+    /// Read all bytes again and put into quarantine what is not what it was, now
+    Scrub(StartJob),
     /// List every operation with its route and the actions that it asks for
     Operations,
     /// Ask a running server whether it is ready; ends with 0 if so
@@ -231,6 +237,42 @@ pub(crate) struct Why {
     pub(crate) id: Option<String>,
     #[command(flatten)]
     pub(crate) admin: Admin,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Fetched {
+    /// The domain, of the account in whose name it is asked
+    #[arg(long, value_name = "NAME")]
+    pub(crate) domain: String,
+    /// The repository that was asked
+    #[arg(long, value_name = "NAME")]
+    pub(crate) repository: String,
+    /// The format
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) format: String,
+    /// The namespace, where the format has them
+    #[arg(long, value_name = "NAMESPACE")]
+    pub(crate) namespace: Option<String>,
+    /// The package
+    #[arg(long, value_name = "NAME")]
+    pub(crate) package: String,
+    /// The version
+    #[arg(long = "package-version", value_name = "VERSION")]
+    pub(crate) version: String,
+    #[command(flatten)]
+    pub(crate) admin: Admin,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StartJob {
+    /// Do not wait until it is done
+    #[arg(long)]
+    pub(crate) no_wait: bool,
+    #[command(flatten)]
+    pub(crate) server: Data,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// In whose name.

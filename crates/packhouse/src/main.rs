@@ -13,10 +13,13 @@ mod config;
 mod connection;
 mod doors;
 mod env;
+mod fetch_times;
+mod fetched;
 mod files;
 mod healthcheck;
 mod house;
 mod http;
+mod job;
 mod jobs;
 mod key;
 mod logging;
@@ -40,6 +43,7 @@ mod written;
 use std::io::Write as _;
 use std::process::ExitCode;
 
+use catalog::job::Job;
 use clap::Parser as _;
 
 use cli::{Account, Cli, Command, Session, Upstreams};
@@ -61,12 +65,15 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Agent(command) => agent::act(command),
         Command::Config(arguments) => show::run(arguments),
         Command::Env(arguments) => env::run(&arguments),
+        Command::Fetched(arguments) => fetched::run(&arguments),
         Command::Healthcheck(arguments) => healthcheck::run(&arguments),
         Command::Key(command) => key::run(command),
         Command::Machine(command) => machine::run(&command),
         Command::Operations => operations::run(),
+        Command::Scrub(arguments) => job::run(Job::Scrub, &arguments),
         Command::Serve(flags) => serve::run(flags),
         Command::Session(Session::Revoke(arguments)) => session::revoke(&arguments),
+        Command::Sweep(arguments) => job::run(Job::Sweep, &arguments),
         Command::Upstreams(Upstreams::Detect(arguments)) => upstreams::run(&arguments),
         Command::Why(arguments) => why::run(&arguments),
     }

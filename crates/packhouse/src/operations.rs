@@ -65,6 +65,8 @@ fn text() -> String {
                        codeartifact:PutPackageMetadata";
         line("packages", format.as_str(), route, actions.to_owned());
     }
+    let route = format!("GET {}", own::DESCRIPTION);
+    line("public", "GetDescription", route, "-".to_owned());
     for path in ["/healthz", "/readyz", "/metrics"] {
         line("health", path, format!("GET {path}"), "-".to_owned());
     }

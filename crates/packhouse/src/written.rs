@@ -50,7 +50,9 @@ const WITH_WEB_IDENTITY: &str = "AssumeRoleWithWebIdentity";
 
 /// Whether an operation of this name only reads, as `CloudTrail` counts.
 pub(crate) fn is_read_only(service: Service, operation: &str) -> bool {
-    let reads = ["Get", "List", "Describe", "Simulate", "Lookup"];
+    let reads = [
+        "Get", "List", "Describe", "Simulate", "Lookup", "Search", "Preview",
+    ];
     let hands_out = [
         "GetAuthorizationToken",
         "GetSessionToken",

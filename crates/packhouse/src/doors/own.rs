@@ -7,13 +7,18 @@ mod audit;
 mod keys;
 mod machines;
 mod sessions;
+mod jobs;
+mod lifecycle;
+mod machines;
+mod place;
+mod search;
 mod webhooks;
 
 use std::pin::Pin;
 
 use ::audit::Service;
 use aws::sigv4::body_hash;
-use aws::{Dialect, Fault, Reason};
+use aws::{AccountId, Dialect, Fault, Reason};
 use bytes::Bytes;
 use formats::Body;
 use http::request::Parts;
@@ -34,6 +39,7 @@ use crate::written;
 pub(crate) use accounts::{Made, MadeKey, MakeAccount};
 pub(crate) use audit::Decisions;
 pub(crate) use keys::{Changed, SigningKeys};
+use audit::limit;
 
 /// Makes an account.
 pub(crate) const ACCOUNTS: &str = "/packhouse/v1/accounts";
@@ -48,6 +54,16 @@ pub(crate) const MASTER_KEY: &str = "/packhouse/v1/master-key/change";
 /// Refusals of the caller's account; one is `DECISIONS/ID`.
 pub(crate) const DECISIONS: &str = "/packhouse/v1/decisions";
 
+/// Runs of jobs; one is `JOBS/ID`.
+pub(crate) const JOBS: &str = "/packhouse/v1/jobs";
+/// Who fetched a version.
+pub(crate) const FETCHES: &str = "/packhouse/v1/fetches";
+/// The description of all of them, which is no secret: it is read without a signature.
+pub(crate) const DESCRIPTION: &str = "/packhouse/v1/openapi.json";
+
+/// `OpenAPI` 3.1; a test compares it with the table.
+const OPENAPI: &str = include_str!("../../../../docs/openapi.json");
+
 /// One operation.
 pub(crate) struct Operation {
     /// Its name; it asks for the action `packhouse:NAME`, except for those that only root may call.
@@ -55,7 +71,8 @@ pub(crate) struct Operation {
     pub(crate) method: Method,
     /// `{id}` stands for one segment.
     pub(crate) path: &'static str,
-    /// What is asked for, in words where it is no action.
+    /// What is asked for, in words where it is no action. Its own action comes first; those that follow are asked of the
+    /// catalog.
     pub(crate) action: &'static str,
     /// Members of query and body that may be written down, and those of the answer.
     parameters: &'static [&'static str],
@@ -117,6 +134,22 @@ operations! {
     DeleteWebhook        DELETE "webhooks/{id}"          "packhouse:DeleteWebhook"        [] [] => webhooks::delete;
     RotateWebhookSecret  POST   "webhooks/{id}/secret"   "packhouse:RotateWebhookSecret"  [] [] => webhooks::rotate;
     ReplayEvents         POST   "webhooks/{id}/replay"   "packhouse:ReplayEvents"         ["startTime" "endTime"] ["events"] => webhooks::replay;
+    SearchPackages       GET    "search"                 "packhouse:SearchPackages codeartifact:ReadFromRepository"       ["domain" "domainOwner" "repository" "text" "name" "namespace" "format" "license" "hash" "maxResults"] [] => search::search;
+    ListPackageVersionFetches GET "fetches"              "packhouse:ListPackageVersionFetches codeartifact:ListPackageVersions" ["domain" "domainOwner" "repository" "format" "namespace" "package" "version" "maxResults"] [] => search::fetches;
+    PutLifecycleRules    PUT    "lifecycle/rules"        "packhouse:PutLifecycleRules codeartifact:UpdateRepository"    ["domain" "domainOwner" "repository" "rules"] [] => lifecycle::put;
+    GetLifecycleRules    GET    "lifecycle/rules"        "packhouse:GetLifecycleRules codeartifact:DescribeRepository"    ["domain" "domainOwner" "repository"] [] => lifecycle::get;
+    DeleteLifecycleRules DELETE "lifecycle/rules"        "packhouse:DeleteLifecycleRules codeartifact:UpdateRepository" ["domain" "domainOwner" "repository"] [] => lifecycle::delete;
+    PreviewLifecycle     POST   "lifecycle/preview"      "packhouse:PreviewLifecycle codeartifact:DescribeRepository"     ["domain" "domainOwner" "repository" "rules"] [] => lifecycle::preview;
+    StartLifecycleRun    POST   "lifecycle/runs"         "packhouse:StartLifecycleRun codeartifact:UpdateRepository"    ["domain" "domainOwner" "repository"] ["run"] => lifecycle::start;
+    ListLifecycleRuns    GET    "lifecycle/runs"         "packhouse:ListLifecycleRuns codeartifact:DescribeRepository"    ["domain" "domainOwner" "repository" "maxResults"] [] => lifecycle::runs;
+    GetLifecycleRun      GET    "lifecycle/runs/{id}"    "packhouse:GetLifecycleRun codeartifact:DescribeRepository"      ["domain" "domainOwner" "repository" "maxResults"] [] => lifecycle::run;
+    UndoLifecycleRun     POST   "lifecycle/runs/{id}/undo" "packhouse:UndoLifecycleRun codeartifact:UpdateRepository"   ["domain" "domainOwner" "repository"] ["run"] => lifecycle::undo;
+    ListRemovedVersions  GET    "removed-versions"       "packhouse:ListRemovedVersions codeartifact:ListPackageVersions"  ["domain" "domainOwner" "repository" "format" "namespace" "package" "maxResults"] [] => lifecycle::removed;
+    RestorePackageVersions POST "removed-versions/restore" "packhouse:RestorePackageVersions codeartifact:PublishPackageVersion" ["domain" "domainOwner" "repository" "format" "namespace" "package" "versions"] ["successfulVersions" "failedVersions"] => lifecycle::restore;
+    StartJob             POST   "jobs"                   "packhouse:StartJob"             ["job"] ["run"] => jobs::start;
+    ListJobRuns          GET    "jobs"                   "packhouse:ListJobRuns"          ["job" "maxResults"] [] => jobs::list;
+    GetJobRun            GET    "jobs/{id}"              "packhouse:GetJobRun"            [] [] => jobs::get;
+    ListQuarantinedBlobs GET    "quarantine"             "packhouse:ListQuarantinedBlobs" ["maxResults"] [] => jobs::quarantine;
 }
 
 /// The operation with this method and path, and what stands for `{id}`.
@@ -145,6 +178,9 @@ pub(crate) async fn answer(
 ) -> Response<Body> {
     record.face = Face::Own;
     record.dialect = Some(Dialect::RestJson);
+    if parts.method == Method::GET && parts.uri.path() == DESCRIPTION {
+        return control::json(Bytes::from_static(OPENAPI.as_bytes()));
+    }
     let answered = operation(house, peer, record, &parts, body).await;
     answered.unwrap_or_else(|fault| record.refuse(fault, Dialect::RestJson))
 }
@@ -193,6 +229,12 @@ async fn operation(
 }
 
 impl Operation {
+    /// `packhouse:GetWebhook`.
+    fn own_action(&self) -> &'static str {
+        let end = self.action.find(' ').unwrap_or(self.action.len());
+        &self.action[..end]
+    }
+
     fn parameters(&self, id: &str, query: &[(String, String)], body: &[u8]) -> Map<String, Value> {
         let mut written = Map::new();
         if !id.is_empty() {
@@ -241,11 +283,16 @@ impl Call<'_> {
 
     /// Whether the caller may do what the operation is called, to something in its own account.
     async fn may(&self, resource: &str) -> Result<(), Fault> {
+        self.may_to(resource, self.caller.account()).await
+    }
+
+    /// The same for something in any account: in another one than its own, nobody may.
+    async fn may_to(&self, resource: &str, owner: &AccountId) -> Result<(), Fault> {
         let ask = Ask {
             caller: self.caller,
-            action: self.operation.action,
+            action: self.operation.own_action(),
             resources: &[resource],
-            owner: self.caller.account(),
+            owner,
             administrator: None,
             domain_policy: None,
             repository_policy: None,
@@ -299,6 +346,7 @@ fn failed(error: ::audit::Error) -> Fault {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 
@@ -342,8 +390,56 @@ mod tests {
     #[test]
     fn an_operation_asks_for_the_action_of_its_name() {
         for operation in OPERATIONS.iter().filter(|one| one.name != "MakeAccount") {
-            assert_eq!(operation.action, format!("packhouse:{}", operation.name));
+            assert_eq!(
+                operation.own_action(),
+                format!("packhouse:{}", operation.name)
+            );
         }
+    }
+
+    /// Name, method and path of everything in the description, and its parameters and members.
+    fn described() -> Vec<(String, String, String, Vec<String>)> {
+        let document: Value = serde_json::from_str(OPENAPI).unwrap();
+        let mut described = Vec::new();
+        let named = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        for (path, methods) in document["paths"].as_object().unwrap() {
+            for (method, operation) in methods.as_object().unwrap() {
+                let parameters = operation["parameters"].as_array().into_iter().flatten();
+                let mut names: Vec<_> = parameters.map(|one| named(&one["name"])).collect();
+                let mut schema = &operation["requestBody"]["content"]["application/json"]["schema"];
+                if let Some(name) = schema["$ref"].as_str() {
+                    let name = name.rsplit('/').next().unwrap();
+                    schema = &document["components"]["schemas"][name];
+                }
+                let members = schema["properties"].as_object().into_iter().flatten();
+                names.extend(members.map(|(name, _)| name.clone()));
+                let name = named(&operation["operationId"]);
+                described.push((name, method.to_uppercase(), path.clone(), names));
+            }
+        }
+        described
+    }
+
+    #[test]
+    fn the_description_has_every_operation_and_nothing_else() {
+        let described = described();
+        for operation in OPERATIONS {
+            let found = described.iter().find(|one| one.0 == operation.name);
+            let (_, method, path, names) =
+                found.unwrap_or_else(|| panic!("{} is not described", operation.name));
+            assert_eq!(
+                (method.as_str(), path.as_str()),
+                (operation.method.as_str(), operation.path)
+            );
+            for parameter in operation.parameters {
+                let found = names.iter().any(|name| name == parameter);
+                assert!(found, "{}: {parameter} is not described", operation.name);
+            }
+        }
+        let known = |name: &str| OPERATIONS.iter().any(|one| one.name == name);
+        let others: Vec<_> = described.iter().filter(|one| !known(&one.0)).collect();
+        assert_eq!(others.len(), 1, "{others:?}");
+        assert_eq!(others[0].2, DESCRIPTION);
     }
 
     #[test]

@@ -15,6 +15,7 @@ mod limits;
 mod machine;
 mod matrix;
 mod nodes;
+mod own;
 mod packages;
 mod secrets;
 mod server;

@@ -95,7 +95,7 @@ fn opened(call: &Call<'_>, filters: &Filters) -> Result<Option<String>, Fault> {
     Ok(token.map(open).transpose()?)
 }
 
-fn limit(call: &Call<'_>) -> Result<u32, Fault> {
+pub(super) fn limit(call: &Call<'_>) -> Result<u32, Fault> {
     let Some(text) = call.query("maxResults") else {
         return Ok(PAGE);
     };
