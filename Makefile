@@ -2,6 +2,7 @@
 SHELL := bash
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint bench clients kill-loop walk docs
+.PHONY: help demo test lint bench bench-search clients kill-loop docs
 
 help: ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F '|' '{ printf "make %-10s %s\n", $$1, $$2 }'
@@ -20,6 +21,9 @@ clients: ## each format's own client against the built binary; ARGS="npm maven" 
 
 bench: ## an optimised build under load, beside nginx
 	@scripts/bench $(ARGS)
+
+bench-search: ## searches over a million versions, on both databases; ARGS="PACKAGES REPOSITORIES"
+	@scripts/bench-search $(ARGS)
 
 kill-loop: ## kills the server while it is written to, again and again; ARGS=ROUNDS
 	@scripts/kill-loop $(ARGS)

@@ -23,9 +23,9 @@ use crate::{Catalog, Error, Result};
 const LOOKS: usize = 6_000;
 /// And in each of them at least.
 const LOOKS_EACH: usize = 100;
-/// Rows that one walk gives, in all repositories together, and in each of them at least.
-const GIVES: usize = 4_000;
-const GIVES_EACH: usize = 8;
+/// Rows that a repository gives beside its share of a page. A page ends where the first repository has given all that it
+/// may, so it has at least so many entries if there are so many.
+const GIVES_BESIDE: usize = 16;
 
 /// What has to be walked along, and what has to fit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -257,7 +257,7 @@ impl Catalog {
         // Without conditions nearly everything that is looked at fits.
         let gives = gives(repositories, limit);
         let looks = if plan.facts.is_empty() {
-            gives + LOOKS_EACH
+            gives + GIVES_BESIDE
         } else {
             looks(repositories)
         };
@@ -309,8 +309,9 @@ impl Catalog {
             .copied()
             .collect();
         let gives = gives(repositories, limit);
-        let looks = if others.is_empty() && plan.begins.is_none() {
-            gives
+        // Nearly everything fits where nothing else is asked for.
+        let looks = if others.is_empty() && plan.within.is_empty() {
+            gives * 2 + GIVES_BESIDE
         } else {
             looks(repositories)
         };
@@ -496,9 +497,9 @@ fn looks(repositories: &[Arc<Repository>]) -> usize {
     (LOOKS / repositories.len().max(1)).max(LOOKS_EACH)
 }
 
-/// Rows of each repository: one more than a page has, or fewer where there are very many repositories.
+/// Rows of each repository: one more than a page has, or fewer where there are many repositories.
 fn gives(repositories: &[Arc<Repository>], limit: usize) -> usize {
-    (GIVES / repositories.len().max(1)).clamp(GIVES_EACH, (limit + 1).max(GIVES_EACH))
+    (limit + 1).min(GIVES_BESIDE + 4 * limit / repositories.len().max(1))
 }
 
 fn count(number: usize) -> Value {
