@@ -129,29 +129,13 @@ impl Record {
                 json!({"clientProvidedHostHeader": text(arrival.host.as_ref())}),
             );
         }
-        let failed = refused.is_some() || is_stranger;
-        let principal = match &state.who {
-            Who::Caller(caller) => caller.arn().to_owned(),
-            _ => String::new(),
-        };
-        let sends_files = match service {
-            Service::Packages => arrival.method == "GET" && event == "ReadFromRepository",
-            Service::CodeArtifact => event == "GetPackageVersionAsset",
-            _ => false,
-        };
-        let was_sent = state
-            .outcome
-            .is_some_and(|outcome| matches!(outcome.status, 200 | 206));
-        let fetched = match (document.get("requestParameters"), &state.who) {
-            (Some(Value::Object(parameters)), Who::Caller(caller))
-                if sends_files && was_sent && !failed =>
-            {
-                let source = arrival.source_ip.map(|ip| ip.to_canonical().to_string());
-                let once = Times::once(arrival.at);
-                fetches::key(parameters, caller, source).map(|key| (key, once))
-            }
-            _ => None,
-        };
+        let fetched = fetched(
+            draft,
+            &state,
+            service,
+            &event,
+            document.get("requestParameters"),
+        );
         let resource = evaluations
             .iter()
             .map(|asked| asked.resource.as_str())
@@ -161,9 +145,12 @@ impl Record {
             at: arrival.at.millis(),
             accounts: accounts(&state.who, &evaluations, home),
             event,
-            principal,
+            principal: match &state.who {
+                Who::Caller(caller) => caller.arn().to_owned(),
+                _ => String::new(),
+            },
             resource: resource.unwrap_or_default().to_owned(),
-            failed,
+            failed: refused.is_some() || is_stranger,
             fetched,
             document,
         })
@@ -219,6 +206,34 @@ impl Record {
             },
         }
     }
+}
+
+/// Which version a request has fetched a file of, if it has.
+fn fetched(
+    draft: &Draft,
+    state: &State,
+    service: Service,
+    event: &str,
+    parameters: Option<&Value>,
+) -> Option<(fetches::Key, Times)> {
+    let arrival = &draft.arrival;
+    let sends_files = match service {
+        Service::Packages => arrival.method == "GET" && event == "ReadFromRepository",
+        Service::CodeArtifact => event == "GetPackageVersionAsset",
+        _ => false,
+    };
+    let was_sent = state
+        .outcome
+        .is_some_and(|outcome| matches!(outcome.status, 200 | 206));
+    let (Some(Value::Object(parameters)), Who::Caller(caller)) = (parameters, &state.who) else {
+        return None;
+    };
+    if !sends_files || !was_sent || state.refused.is_some() {
+        return None;
+    }
+    let source = arrival.source_ip.map(|ip| ip.to_canonical().to_string());
+    let key = fetches::key(parameters, caller, source)?;
+    Some((key, Times::once(arrival.at)))
 }
 
 /// Package requests are named after the action that they ask for.

@@ -160,10 +160,27 @@ fn word(number: usize) -> String {
         .into_iter()
         .chain(syllable(number / 70))
         .collect();
-    if number >= 4900 || number % 3 == 0 {
+    if number >= 4900 || number.is_multiple_of(3) {
         word.extend(syllable(number / 7));
     }
     word
+}
+
+/// The name of a package, as the statement makes it.
+fn name_of(number: usize, packages: i64) -> String {
+    let n = i64::try_from(number).unwrap() % packages;
+    let at = |number: i64| word(usize::try_from(number).unwrap());
+    let (a, b, c) = (
+        at(n * 7919 % 997),
+        at(n * 104_729 % 1999),
+        at(n * 1_299_709 % 3989),
+    );
+    let last = n / 50;
+    if n % 4 == 0 {
+        format!("{a}-{b}-{last}")
+    } else {
+        format!("{a}-{b}-{c}-{last}")
+    }
 }
 
 impl House {
@@ -290,6 +307,7 @@ impl House {
         }
     }
 
+    #[expect(clippy::too_many_lines, reason = "a list of searches")]
     async fn measure(&self, packages: i64) {
         let text = |text: String| Search {
             text: Some(text),
@@ -309,12 +327,10 @@ impl House {
             format: (!format.is_empty()).then(|| format.parse().unwrap()),
             ..search
         };
-        self.time("exact name", |n| name(self.name(n * 491, packages)))
+        self.time("exact name", |n| name(name_of(n * 491, packages)))
             .await;
-        self.time("exact name, as text", |n| {
-            text(self.name(n * 491, packages))
-        })
-        .await;
+        self.time("exact name, as text", |n| text(name_of(n * 491, packages)))
+            .await;
         self.time("beginning of a name, 3 letters", |n| {
             name(format!("{}*", prefix(n * 7)))
         })
@@ -400,22 +416,6 @@ impl House {
                 times.add(began.elapsed(), found.items.len());
             }
             times.print(title);
-        }
-    }
-
-    fn name(&self, number: usize, packages: i64) -> String {
-        let n = i64::try_from(number).unwrap() % packages;
-        let at = |number: i64| word(usize::try_from(number).unwrap());
-        let (a, b, c) = (
-            at(n * 7919 % 997),
-            at(n * 104_729 % 1999),
-            at(n * 1_299_709 % 3989),
-        );
-        let last = n / 50;
-        if n % 4 == 0 {
-            format!("{a}-{b}-{last}")
-        } else {
-            format!("{a}-{b}-{c}-{last}")
         }
     }
 

@@ -215,12 +215,12 @@ impl Catalog {
         &self,
         repository: &Repository,
         rules: &Rules,
-        fetches: &dyn FetchTimes,
+        times: &dyn FetchTimes,
         after: Option<&str>,
     ) -> Result<Page<Planned>> {
         let now = self.now();
-        let fetched_known_since = fetches.known_since().await?;
-        let asks_fetches = rules
+        let fetched_known_since = times.known_since().await?;
+        let asks_times = rules
             .rules
             .iter()
             .any(|rule| rule.keep.fetched_within_days.is_some());
@@ -238,8 +238,8 @@ impl Catalog {
             let rows = self.0.database.rows(LABELLED, key).await?;
             let labelled = rows.iter().map(|row| row.parse("version"));
             let labelled = labelled.collect::<Result<BTreeSet<Version>, _>>()?;
-            let fetched = if asks_fetches {
-                fetches.of(&repository.at(), &id).await?
+            let fetched = if asks_times {
+                times.of(&repository.at(), &id).await?
             } else {
                 BTreeMap::new()
             };

@@ -319,7 +319,7 @@ mod tests {
 
     const DAY: Duration = Duration::from_hours(24);
 
-    fn rules(rule: serde_json::Value) -> Rules {
+    fn rules(rule: &serde_json::Value) -> Rules {
         serde_json::from_value(json!({"rules": [rule]})).unwrap()
     }
 
@@ -404,7 +404,7 @@ mod tests {
                 .as_object_mut()
                 .unwrap()
                 .extend(rule.as_object().unwrap().clone());
-            let rules = rules(whole);
+            let rules = rules(&whole);
             rules.check(DAY * 400).unwrap();
             let versions = versions(now);
             let repository = "here".parse().unwrap();
@@ -487,7 +487,7 @@ mod tests {
                 "cannot be done",
             ),
         ] {
-            let error = rules(rule).check(DAY * 90).unwrap_err().to_string();
+            let error = rules(&rule).check(DAY * 90).unwrap_err().to_string();
             assert!(error.contains(said), "{error}");
         }
         assert!(Rules::default().check(DAY).is_err());

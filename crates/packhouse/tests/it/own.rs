@@ -240,7 +240,7 @@ fn what_was_deleted_by_hand_comes_back_too() {
 fn damage_is_found_by_a_scrub_and_named() {
     let server = Server::start(&[]);
     server.make_repository("app");
-    assert_eq!(server.publish("app", &[7; 300_000]).status, 200);
+    assert_eq!(server.publish("app", &vec![7; 300_000]).status, 200);
     let run = |command: &str| {
         packhouse()
             .args([command, "--data"])
@@ -277,7 +277,7 @@ fn damage_is_found_by_a_scrub_and_named() {
                 folders.push(path);
             } else if fs::metadata(&path).unwrap().len() == 300_000 {
                 fs::remove_file(&path).unwrap();
-                fs::write(&path, [8; 300_000]).unwrap();
+                fs::write(&path, vec![8; 300_000]).unwrap();
                 spoilt += 1;
             }
         }
@@ -293,7 +293,7 @@ fn damage_is_found_by_a_scrub_and_named() {
     let named = server.ours("GET", "quarantine", &Value::Null);
     assert_eq!(
         named["blobs"][0]["sha256"],
-        aws::sigv4::body_hash(&[7; 300_000])
+        aws::sigv4::body_hash(&vec![7; 300_000])
     );
     let path = "/d/team-111122223333/generic/app/ns/thing/1.0/thing.bin";
     assert_eq!(
