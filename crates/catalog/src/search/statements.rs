@@ -62,27 +62,31 @@ macro_rules! by_term {
         concat!(
             "
     SELECT * FROM (
-        SELECT repository_id, package_id, folded, weight, place, fits
-          FROM (SELECT w.repository_id, w.package_id, w.folded, w.weight, ROW_NUMBER() OVER (ORDER BY w.weight, w.package_id) AS place,
-                       CASE WHEN SUBSTR(w.folded, 1, CAST(CAST($18 AS BIGINT) AS INTEGER)) <> $3
-                             AND SUBSTR(w.folded, 1, CAST(CAST($19 AS BIGINT) AS INTEGER)) = $17
-                             AND ",
+        SELECT judged.repository_id, judged.package_id, p.folded, judged.weight, judged.place,
+               CASE WHEN judged.fits = 1
+                     AND SUBSTR(p.folded, 1, CAST(CAST($18 AS BIGINT) AS INTEGER)) <> $3
+                     AND SUBSTR(p.folded, 1, CAST(CAST($19 AS BIGINT) AS INTEGER)) = $17
+                    THEN CAST(1 AS BIGINT) ELSE CAST(0 AS BIGINT) END AS fits
+          FROM (SELECT w.repository_id, w.package_id, w.weight, ROW_NUMBER() OVER (ORDER BY w.weight, w.package_id) AS place,
+                       CASE WHEN ",
             conditions!(),
             " THEN CAST(1 AS BIGINT) ELSE CAST(0 AS BIGINT) END AS fits
-                  FROM (SELECT p.repository_id, p.package_id, p.folded, i.weight
-                          FROM (SELECT package_id, weight
-                                  FROM search_terms
-                                 WHERE repository_id = ",
+                  FROM (SELECT repository_id, package_id, weight
+                          FROM search_terms
+                         WHERE repository_id = ",
             $repository,
             "
-                                   AND term = $4
-                                   AND (weight, package_id) > ($1, $2)
-                                 ORDER BY weight, package_id
-                                 LIMIT $6) AS i
-                         CROSS JOIN search_packages AS p
-                         WHERE p.package_id = i.package_id) AS w) AS judged
-         WHERE fits = 1 OR place = $6
-         ORDER BY weight, package_id
+                           AND term = $4
+                           AND (weight, package_id) > ($1, $2)
+                         ORDER BY weight, package_id
+                         LIMIT $6) AS w) AS judged
+         CROSS JOIN search_packages AS p
+         WHERE p.package_id = judged.package_id
+           AND (judged.place = $6
+                OR (judged.fits = 1
+                    AND SUBSTR(p.folded, 1, CAST(CAST($18 AS BIGINT) AS INTEGER)) <> $3
+                    AND SUBSTR(p.folded, 1, CAST(CAST($19 AS BIGINT) AS INTEGER)) = $17))
+         ORDER BY judged.weight, judged.package_id
          LIMIT $5) AS found"
         )
     };
