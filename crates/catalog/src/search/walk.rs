@@ -20,7 +20,7 @@ use crate::repository::Repository;
 use crate::{Catalog, Error, Result};
 
 /// Rows that one walk of one call looks at, in all repositories together.
-const LOOKS: usize = 3_000;
+const LOOKS: usize = 1_600;
 /// And in each of them at least.
 const LOOKS_EACH: usize = 25;
 /// Rows that a repository gives beside its share of a page. A page ends where the first repository has given all that it
