@@ -1,8 +1,7 @@
 # What CI runs is what you run. Each target is a script of the same name, which says in its first lines what it does.
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench clients kill-loop walk docs
-.PHONY: help demo test lint bench bench-search clients kill-loop docs
+.PHONY: help demo test lint bench bench-search clients kill-loop walk docs
 
 help: ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F '|' '{ printf "make %-10s %s\n", $$1, $$2 }'

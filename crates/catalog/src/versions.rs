@@ -14,8 +14,7 @@ use crate::permit::Permit;
 use crate::record::{self, PackageRow, VersionRow, Way};
 use crate::removed::{self, Removal};
 use crate::repository::Repository;
-use crate::{Error, Result, group};
-use crate::{Catalog, Error, Result};
+use crate::{Catalog, Error, Result, group};
 
 /// Why a version was not changed, as the API spells it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

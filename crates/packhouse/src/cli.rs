@@ -269,10 +269,7 @@ pub(crate) struct StartJob {
     #[arg(long)]
     pub(crate) no_wait: bool,
     #[command(flatten)]
-    pub(crate) server: Data,
-    /// Print JSON
-    #[arg(long)]
-    pub(crate) json: bool,
+    pub(crate) admin: Admin,
 }
 
 /// In whose name.

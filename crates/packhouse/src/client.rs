@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use aws::sigv4::{Credentials, Signer, body_hash};
-use aws::{AccessKeyId, AccountId, Clock, Region};
+use aws::{AccessKeyId, Clock, Region};
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HOST};
 use http::{Method, Request, Response};
@@ -17,7 +17,6 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::cli::Admin;
-use crate::cli::Data;
 use crate::files::{Files, Key, read_credentials};
 use crate::tls;
 
@@ -126,26 +125,6 @@ pub(crate) fn block_on<T>(future: impl Future<Output = anyhow::Result<T>>) -> an
         .enable_all()
         .build()?;
     runtime.block_on(future)
-}
-
-/// The same for a command, in the name of the account's `admin`. `None`: of the first account.
-pub(crate) fn ask_as_admin(
-    server: &Data,
-    account: Option<&AccountId>,
-    request: (Method, &str),
-    body: Vec<u8>,
-) -> anyhow::Result<Bytes> {
-    let files = Files::new(&server.data);
-    let region = files.endpoint()?.region.parse()?;
-    let path = match account {
-        Some(account) => files.account_credentials(account.as_str()),
-        None => files.admin_credentials(),
-    };
-    let key = read_credentials(&path)?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    runtime.block_on(call(&files, &region, &key, request, body))
 }
 
 /// Sends one request to the server of this data directory, whose address is `address`.

@@ -8,7 +8,7 @@ use http::Method;
 use serde_json::{Value, json};
 
 use crate::cli::Fetched;
-use crate::client::ask_as_admin;
+use crate::client::call_as;
 use crate::doors::own::FETCHES;
 
 pub(crate) fn run(arguments: &Fetched) -> anyhow::Result<()> {
@@ -32,12 +32,7 @@ pub(crate) fn run(arguments: &Fetched) -> anyhow::Result<()> {
             .as_deref()
             .map(|token| format!("&nextToken={}", percent::encode(token)));
         let request = format!("{uri}{}", next.unwrap_or_default());
-        let answer = ask_as_admin(
-            &admin.server,
-            admin.account_id.as_ref(),
-            (Method::GET, &request),
-            Vec::new(),
-        )?;
+        let answer = call_as(admin, (Method::GET, &request), Vec::new())?;
         let page: Value =
             serde_json::from_slice(&answer).context("the answer of the server does not read")?;
         fetches.extend(page["fetches"].as_array().cloned().unwrap_or_default());

@@ -10,7 +10,7 @@ use http::Method;
 use serde_json::{Value, json};
 
 use crate::cli::StartJob;
-use crate::client::ask_as_admin;
+use crate::client::call_as;
 use crate::doors::own::JOBS;
 
 /// How often it is asked how far it is.
@@ -18,7 +18,7 @@ const EVERY: Duration = Duration::from_millis(500);
 
 pub(crate) fn run(job: Job, arguments: &StartJob) -> anyhow::Result<()> {
     let ask = |method: Method, uri: &str, body: Vec<u8>| -> anyhow::Result<Value> {
-        let answer = ask_as_admin(&arguments.server, None, (method, uri), body)?;
+        let answer = call_as(&arguments.admin, (method, uri), body)?;
         let answer: Value =
             serde_json::from_slice(&answer).context("the answer of the server does not read")?;
         Ok(answer["run"].clone())
@@ -30,7 +30,7 @@ pub(crate) fn run(job: Job, arguments: &StartJob) -> anyhow::Result<()> {
         sleep(EVERY);
         run = ask(Method::GET, &uri, Vec::new())?;
     }
-    let text = if arguments.json {
+    let text = if arguments.admin.json {
         format!("{}\n", serde_json::to_string_pretty(&run)?)
     } else {
         line(&run)

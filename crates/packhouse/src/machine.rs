@@ -11,7 +11,6 @@ use serde::de::DeserializeOwned;
 
 use crate::cli::{Admin, Machine};
 use crate::client::call_as;
-use crate::client::ask_as_admin;
 use crate::doors::own::MACHINES;
 use crate::files::Files;
 
@@ -116,12 +115,6 @@ fn with_code(admin: &Admin, made: &Bytes) -> anyhow::Result<()> {
 
 fn ask(admin: &Admin, method: Method, uri: &str, body: Vec<u8>) -> anyhow::Result<Bytes> {
     call_as(admin, (method, uri), body)
-    ask_as_admin(
-        &admin.server,
-        admin.account_id.as_ref(),
-        (method, uri),
-        body,
-    )
 }
 
 fn read<T: DeserializeOwned>(answer: &Bytes) -> anyhow::Result<T> {

@@ -12,7 +12,6 @@ use serde::de::DeserializeOwned;
 
 use crate::cli::{Admin, Why};
 use crate::client::call_as;
-use crate::client::ask_as_admin;
 use crate::doors::own::{DECISIONS, Decisions};
 
 /// Without an id, so many are shown.
@@ -78,12 +77,6 @@ fn lines(decisions: &[Explained]) -> String {
 
 fn ask(admin: &Admin, uri: &str) -> anyhow::Result<Bytes> {
     call_as(admin, (Method::GET, uri), Vec::new())
-    ask_as_admin(
-        &admin.server,
-        admin.account_id.as_ref(),
-        (Method::GET, uri),
-        Vec::new(),
-    )
 }
 
 fn read<T: DeserializeOwned>(answer: &Bytes) -> anyhow::Result<T> {

@@ -237,7 +237,7 @@ impl Catalog {
             }
         }
         Ok(Page {
-            items: self.shown(repositories, found).await?,
+            items: self.found_as_shown(repositories, found).await?,
             next: next.map(|place| place.to_string()),
         })
     }
@@ -419,7 +419,7 @@ impl Catalog {
         Ok((0..terms.len()).min_by_key(|at| counts[*at]))
     }
 
-    async fn shown(
+    async fn found_as_shown(
         &self,
         repositories: &[Arc<Repository>],
         found: Vec<Seen>,

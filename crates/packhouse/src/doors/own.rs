@@ -4,14 +4,13 @@
 
 mod accounts;
 mod audit;
-mod keys;
-mod machines;
-mod sessions;
 mod jobs;
+mod keys;
 mod lifecycle;
 mod machines;
 mod place;
 mod search;
+mod sessions;
 mod webhooks;
 
 use std::pin::Pin;
@@ -38,8 +37,8 @@ use crate::written;
 
 pub(crate) use accounts::{Made, MadeKey, MakeAccount};
 pub(crate) use audit::Decisions;
-pub(crate) use keys::{Changed, SigningKeys};
 use audit::limit;
+pub(crate) use keys::{Changed, SigningKeys};
 
 /// Makes an account.
 pub(crate) const ACCOUNTS: &str = "/packhouse/v1/accounts";
