@@ -10,6 +10,7 @@
 //! ([`screen`]), and how bytes leave ([`Asset`]) and enter ([`Publication`], and `fetch` for what registries send).
 
 mod action;
+mod annotate;
 mod asset;
 pub mod change;
 mod complete;
@@ -20,6 +21,8 @@ mod fetch;
 mod format;
 mod group;
 mod ids;
+mod labels;
+mod listing;
 mod names;
 mod open;
 mod origin;
@@ -29,8 +32,10 @@ mod page;
 mod permit;
 mod policy;
 mod publish;
+mod receive;
 mod record;
 mod remote;
+mod rendered;
 mod repository;
 pub mod screen;
 mod settle;
@@ -46,11 +51,12 @@ use store::Migration;
 use tokio_util::task::TaskTracker;
 
 use crate::fetch::Fetches;
+use crate::rendered::Renderings;
 use crate::shelf::Shelf;
 
 /// What the shelf and the wire call these things; formats see them here.
 pub use aws::Timestamp;
-pub use store::{ByteStream, Digests};
+pub use store::{ByteStream, Digests, SealedReader};
 
 pub use action::{Action, Scope};
 pub use asset::{Asset, AssetRecord};
@@ -58,17 +64,19 @@ pub use copy::Copying;
 pub use domain::{Domain, DomainAt, DomainFigures};
 pub use error::{Error, Kind, Result};
 pub use format::{
-    BoxFuture, Connection, Dependency, Format, Formats, License, Manifest, Retention, Unreadable,
+    BoxFuture, Connection, Dependency, Described, Format, Formats, License, Manifest, ReadSeek,
+    Retention, Unreadable,
 };
 pub use group::{
     AssociatedPackage, Association, GroupAt, GroupChange, GroupMode, GroupName, GroupPattern,
     GroupRestriction, GroupRule, ListChange, NewPackageGroup, PackageGroup,
 };
+pub use listing::{ListedAsset, ListedVersion, Listing, PackageSummary};
 pub use names::{
     AssetId, AssetName, ConnectionName, DomainName, FormatName, InvalidName, Namespace, PackageId,
     PackageName, RepositoryName, Version, VersionId,
 };
-pub use open::{ListedVersion, Listing, Note, OpenRepository, Purpose, Settle};
+pub use open::{Note, OpenRepository, Purpose, Settle};
 pub use package::{
     Origin, OriginType, Package, PackageAt, Restriction, Restrictions, Status, UnknownSpelling,
     VersionFilter, VersionRecord,
@@ -77,10 +85,12 @@ pub use page::Page;
 pub use permit::Permit;
 pub use policy::StoredPolicy;
 pub use publish::{Promise, Publication, Published, Then};
+pub use receive::{Received, Receiving};
 pub use remote::{
     Asking, Courier, Document, Enquirer, NotSent, Remote, RemoteAsset, RemoteBody, RemoteError,
     RemoteListing, RemoteSettings, RemoteVersion, Remotes,
 };
+pub use rendered::Weighed;
 pub use repository::{NewRepository, PackageFilter, Repository, RepositoryAt, RepositoryChange};
 pub use sweep::Swept;
 pub use tags::TaggedAt;
@@ -99,6 +109,7 @@ struct Inner {
     limits: Limits,
     shelf: Shelf,
     fetches: Fetches,
+    renderings: Renderings,
     /// Versions whose further files are to be fetched.
     completions: tokio::sync::mpsc::Sender<complete::Completion>,
     completes_versions: bool,
@@ -116,6 +127,11 @@ const MIGRATIONS: &[Migration] = &[
         number: 2,
         name: "groups",
         sql: include_str!("../migrations/0002_groups.sql"),
+    },
+    Migration {
+        number: 3,
+        name: "documents",
+        sql: include_str!("../migrations/0003_documents.sql"),
     },
 ];
 
@@ -212,6 +228,7 @@ impl Catalog {
             limits,
             shelf,
             fetches: Fetches::default(),
+            renderings: Renderings::default(),
             completions,
             completes_versions,
             tasks: TaskTracker::new(),

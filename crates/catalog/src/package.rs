@@ -122,7 +122,7 @@ pub struct VersionFilter {
 }
 
 const PACKAGE: &str = "
-    SELECT id, publish, upstream
+    SELECT id, publish, upstream, edited
       FROM packages
      WHERE repository_id = $1
        AND format = $2
@@ -130,7 +130,7 @@ const PACKAGE: &str = "
        AND name = $4";
 
 const LIST: &str = "
-    SELECT id, format, namespace, name, publish, upstream
+    SELECT id, format, namespace, name, publish, upstream, edited
       FROM packages
      WHERE repository_id = $1
        AND (format > $2
@@ -146,7 +146,7 @@ const LIST: &str = "
 
 const VERSIONS_BY_NAME: &str = "
     SELECT id, version, status, revision, origin_type, origin_repository, origin_connection, published,
-           published_upstream, manifest
+           published_upstream, manifest, document
       FROM versions
      WHERE package_id = $1
        AND ($2 = '' OR status = $2)
@@ -157,7 +157,7 @@ const VERSIONS_BY_NAME: &str = "
 
 const VERSIONS_BY_TIME: &str = "
     SELECT id, version, status, revision, origin_type, origin_repository, origin_connection, published,
-           published_upstream, manifest
+           published_upstream, manifest, document
       FROM versions
      WHERE package_id = $1
        AND ($2 = '' OR status = $2)
@@ -176,7 +176,7 @@ const NEWEST_PUBLISHED: &str = "
 
 const VERSION: &str = "
     SELECT id, version, status, revision, origin_type, origin_repository, origin_connection, published,
-           published_upstream, manifest
+           published_upstream, manifest, document
       FROM versions
      WHERE package_id = $1
        AND version = $2";

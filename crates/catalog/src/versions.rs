@@ -198,6 +198,9 @@ impl Permit<PackageAt> {
                     }
                     return Ok(outcomes);
                 }
+                if !rows.is_empty() {
+                    record::edited(tx, &package, &by)?;
+                }
                 for row in rows {
                     let version = row.record.version.clone();
                     let result = apply(tx, &repository, &by, &id, &package, row, act)?;

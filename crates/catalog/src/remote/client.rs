@@ -42,6 +42,7 @@ pub(super) struct Request {
     /// Below the base of the registry, or absolute.
     pub(super) path: String,
     pub(super) headers: Vec<(HeaderName, HeaderValue)>,
+    pub(super) body: Option<bytes::Bytes>,
 }
 
 /// What it answered, when it answered.
@@ -365,6 +366,9 @@ impl Client {
         let mut builder = client.request(request.method.clone(), url);
         for (name, value) in &request.headers {
             builder = builder.header(name, value);
+        }
+        if let Some(body) = &request.body {
+            builder = builder.body(body.clone());
         }
         if let Some(value) = authorization {
             builder = builder.header(header::AUTHORIZATION, value);

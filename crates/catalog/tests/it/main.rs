@@ -11,6 +11,7 @@ mod domains;
 mod fetching;
 mod groups;
 mod history;
+mod listing;
 mod outbox;
 mod publishing;
 mod registry;

@@ -6,8 +6,10 @@
 use audit::{Refused, Service};
 use aws::AccountId;
 use catalog::{DomainAt, DomainName, Error, RepositoryAt, RepositoryName};
-use formats::{Body, Refusal, empty};
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, RETRY_AFTER, WWW_AUTHENTICATE};
+use formats::{Base, Body, Refusal, empty, full};
+use http::header::{
+    ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE,
+};
 use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri};
@@ -112,6 +114,11 @@ pub(crate) async fn answer(
     // Nobody needs it further on, so nobody can write it down.
     parts.headers.remove(AUTHORIZATION);
     let accept = parts.headers.get(ACCEPT).cloned();
+    let prefix = path.strip_suffix(rest).unwrap_or(&path);
+    let host = house.base_url(peer, &parts.headers).unwrap_or_default();
+    parts
+        .extensions
+        .insert(Base(format!("{host}{prefix}/").into()));
     parts.uri = relative(rest, parts.uri.query());
     let request = Request::from_parts(parts, body.boxed());
     let served = async {
@@ -255,8 +262,15 @@ fn challenge(at: Option<&RepositoryAt>, format: &str) -> Response<Body> {
     );
     let mut response = Response::new(empty());
     *response.status_mut() = StatusCode::UNAUTHORIZED;
+    let said = formats::named(format).and_then(|protocol| protocol.unauthenticated());
+    let length = said.map_or(0, |(_, text)| text.len());
+    if let Some((media_type, text)) = said {
+        *response.body_mut() = full(text);
+        let media_type = HeaderValue::from_static(media_type);
+        response.headers_mut().insert(CONTENT_TYPE, media_type);
+    }
     let headers = response.headers_mut();
-    headers.insert(CONTENT_LENGTH, HeaderValue::from(0));
+    headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
     let schemes: &[&str] = if format == BEARER_ONLY {
         &["Bearer"]
     } else {
