@@ -72,6 +72,14 @@ impl OpenRepository {
             .await
     }
 
+    /// `DeletePackageVersions` on the package. Called by [`OpenRepository::delete_versions`]; a format calls it itself
+    /// where a client asks to delete what goes with a version.
+    pub async fn may_delete(&self, package: &PackageId) -> Result<()> {
+        self.permit(Action::DeletePackageVersions, package)
+            .await
+            .map(drop)
+    }
+
     /// Deletes versions of this repository; `DeletePackageVersions`. All or none. Errors: `NotFound` (package).
     pub async fn delete_versions(
         &self,

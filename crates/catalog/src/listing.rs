@@ -6,17 +6,17 @@ use std::sync::Arc;
 use aws::Timestamp;
 
 use crate::format::Format;
-use crate::names::{AssetName, ConnectionName, PackageId, Version};
+use crate::names::{AssetName, ConnectionName, PackageId, Version, VersionId};
 use crate::open::{OpenRepository, note_package};
 use crate::package::{Origin, OriginType, Status};
 use crate::publish::Promise;
 use crate::record::{self, PackageRow, VersionRow};
-use crate::remote::{RemoteError, RemoteListing, RemoteVersion};
+use crate::remote::{Remote, RemoteError, RemoteListing, RemoteVersion};
 use crate::rendered::Sources;
 use crate::repository::Repository;
 use crate::screen::{View, screen};
 use crate::upstream::{Stop, Walk};
-use crate::{Catalog, Result, labels};
+use crate::{Catalog, Error, Result, labels};
 
 /// Every version of a package that a repository can serve, its upstreams merged in.
 #[derive(Debug, Clone)]
@@ -105,6 +105,50 @@ impl OpenRepository {
         note_package(id);
         self.may_read().await?;
         self.list(id).await.map(|(listing, _)| listing)
+    }
+
+    /// One version as it is served, listed or not: as the first repository on the way that has it records it. `None`
+    /// when none has; what only registries have is in [`OpenRepository::package`]. Errors: `Denied`, `Held`.
+    pub async fn version(&self, id: &VersionId) -> Result<Option<ListedVersion>> {
+        note_package(&id.package);
+        self.may_read().await?;
+        let catalog = &self.catalog;
+        let mut walk = Walk::begin(catalog, &self.repository, self.format, &id.package).await?;
+        while let Some(stop) = walk.next(catalog).await? {
+            if let Some(package) = &stop.package
+                && let Some(row) = catalog.recorded_version(package, &id.version).await?
+            {
+                screen(row.record.status, View::Serve, || id.to_string()).map_err(Error::Held)?;
+                let mut assets = catalog
+                    .assets_of_package(&stop.repository, &id.package)
+                    .await?;
+                let assets = assets.remove(&row.id).unwrap_or_default();
+                return Ok(Some(listed(row, assets)));
+            }
+            walk.go_on(catalog, &stop, self.format);
+        }
+        Ok(None)
+    }
+
+    /// The registries on the way that may know of a package, nearest first. None for one that was published on the way:
+    /// its name is nobody else's business.
+    pub async fn registries(&self, id: &PackageId) -> Result<Vec<Remote>> {
+        self.may_read().await?;
+        let catalog = &self.catalog;
+        let mut walk = Walk::begin(catalog, &self.repository, self.format, id).await?;
+        let mut registries = Vec::new();
+        while let Some(stop) = walk.next(catalog).await? {
+            if stop.package.is_some() {
+                let rows = catalog.recorded_versions(&stop.repository, id).await?;
+                let is_own =
+                    |row: &VersionRow| row.record.origin.origin_type != OriginType::External;
+                if rows.iter().any(is_own) {
+                    return Ok(Vec::new());
+                }
+            }
+            registries.extend(walk.go_on(catalog, &stop, self.format));
+        }
+        Ok(registries)
     }
 
     /// Packages of this format that this very repository records, by namespace and name, from after `after` on.
@@ -217,6 +261,24 @@ impl OpenRepository {
     }
 }
 
+/// What is listed of a version that a repository records.
+fn listed(row: VersionRow, assets: Vec<ListedAsset>) -> ListedVersion {
+    let VersionRow {
+        record, document, ..
+    } = row;
+    // What came from a registry changed there, not when it was taken: taking it must not change the list.
+    let at = record.published_upstream.unwrap_or(record.published);
+    ListedVersion {
+        version: record.version,
+        status: record.status,
+        published: Some(at),
+        origin: record.origin,
+        is_recorded: true,
+        document: document.map(Arc::from),
+        assets,
+    }
+}
+
 /// What was decided about a version by the first that has it.
 enum Decided {
     Hidden,
@@ -253,9 +315,7 @@ impl Merging {
     }
 
     fn add_recorded(&mut self, row: VersionRow, assets: Vec<ListedAsset>) {
-        let VersionRow {
-            record, document, ..
-        } = row;
+        let record = &row.record;
         if let Some(decided) = self.decided.get_mut(&record.version) {
             // What was published on the way, or is held back there, is not mixed with what the registry says now.
             let is_open = record.origin.origin_type == OriginType::External
@@ -266,26 +326,17 @@ impl Merging {
             return;
         }
         if screen(record.status, View::List, String::new).is_err() {
-            self.decided.insert(record.version, Decided::Hidden);
+            self.decided.insert(record.version.clone(), Decided::Hidden);
             return;
         }
-        // What came from a registry changed there, not when it was taken: taking it must not change the list.
-        let at = record.published_upstream.unwrap_or(record.published);
-        self.changed = self.changed.max(Some(at));
         let decided = Decided::Shown {
             index: self.versions.len(),
             refreshed_by: record.origin.connection.clone(),
         };
         self.decided.insert(record.version.clone(), decided);
-        self.versions.push(ListedVersion {
-            version: record.version,
-            status: record.status,
-            published: Some(at),
-            origin: record.origin,
-            is_recorded: true,
-            document: document.map(Arc::from),
-            assets,
-        });
+        let listed = listed(row, assets);
+        self.changed = self.changed.max(listed.published);
+        self.versions.push(listed);
     }
 
     fn add_remote(&mut self, connection: &ConnectionName, depth: usize, listing: RemoteListing) {

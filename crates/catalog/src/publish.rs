@@ -9,6 +9,7 @@ use futures_core::Stream;
 use futures_util::StreamExt as _;
 use store::{Digests, Stored};
 
+use crate::asset::AssetRecord;
 use crate::change::By;
 use crate::error::Kind;
 use crate::format::{Described, Format, Manifest};
@@ -173,6 +174,24 @@ impl Publication {
     /// Which version.
     pub fn id(&self) -> &VersionId {
         &self.id
+    }
+
+    /// All versions of the package that the repository records, in any state, by version text. Needs no permission to
+    /// read: who may publish is told what is in the way.
+    pub async fn versions(&self) -> Result<Vec<VersionRecord>> {
+        let rows = self
+            .catalog
+            .recorded_versions(&self.repository, &self.id.package)
+            .await?;
+        Ok(rows.into_iter().map(|row| row.record).collect())
+    }
+
+    /// The files of the version as it was when the publication began.
+    pub async fn existing_assets(&self) -> Result<Vec<AssetRecord>> {
+        match &self.existing {
+            Some(row) => self.catalog.recorded_assets(&row.id).await,
+            None => Ok(Vec::new()),
+        }
     }
 
     /// The version as it was when the publication began, if it existed.

@@ -323,6 +323,13 @@ impl Remote {
         &self.connection
     }
 
+    /// Whether an address is on the registry's own host, or on one that belongs to the same owner as far as names tell,
+    /// and no less protected.
+    pub fn is_of_same_site(&self, address: &str) -> bool {
+        let registry = self.registry.as_ref();
+        registry.is_some_and(|registry| registry.is_of_same_site(address))
+    }
+
     /// A document, kept for all repositories of this server: from the copy at hand while it is fresh, else asked for
     /// conditionally, once however many want it; the old copy when the registry is down or slow. `None`: it is not there.
     pub async fn document(
