@@ -83,6 +83,10 @@ impl Document {
 
     /// Reads it as one about this package.
     pub(crate) fn read(&self, package: &PackageId) -> Result<Sent<'_>, Error> {
+        // A list would be read as its members in their order.
+        if !self.text.trim_start().starts_with('{') {
+            return Err(Error::Invalid("the document is not an object".to_owned()));
+        }
         let sent: Sent<'_> = serde_json::from_str(&self.text)
             .map_err(|error| Error::Invalid(format!("the document cannot be read: {error}")))?;
         let name = full_name(package);
