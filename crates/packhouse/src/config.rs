@@ -412,6 +412,10 @@ impl Reader<'_> {
                     is_strict_about_poms: self.value("maven-strict-pom"),
                     accepts_unverified: !self.value::<bool>("maven-refuse-unverified"),
                 },
+                npm: formats::npm::Rules {
+                    allows_unpublish: self.value("npm-allow-unpublish"),
+                    accepts_unverified: self.value("npm-allow-unverified"),
+                },
                 generic: formats::generic::Rules {
                     has_endpoint: self.value("generic-http"),
                 },

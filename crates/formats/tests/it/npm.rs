@@ -144,7 +144,8 @@ pub(crate) async fn package(
         }
         None => (None, name),
     };
-    let id = formats::named("npm")
+    let id = formats::Protocols::new(formats::Rules::default())
+        .named("npm")
         .unwrap()
         .package(scope, name, false)
         .unwrap();
@@ -698,7 +699,7 @@ async fn versions_are_unpublished_where_the_server_allows_it() {
     let npm = Npm {
         rules: Rules {
             allows_unpublish: true,
-            ..Npm::DEFAULT.rules
+            ..Rules::default()
         },
     };
     publish(&world, "app", "leaf", "1.0.0").await;

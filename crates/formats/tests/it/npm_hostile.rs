@@ -30,24 +30,9 @@ fn attachment(body: &mut Value) -> &mut Value {
     &mut body["_attachments"]["leaf-1.0.0.tgz"]
 }
 
-#[tokio::test]
-async fn publications_that_cannot_be_meant_are_refused_and_leave_nothing() {
-    let world = World::new().await;
-    let good = packed(&json!({"name": "leaf", "version": "1.0.0"}));
-    let named = |name: &str, version: &str| packed(&json!({"name": name, "version": version}));
-    let large = format!(
-        "{{\"name\":\"leaf\",\"version\":\"1.0.0\",\"x\":\"{}\"}}",
-        "x".repeat(5 << 20)
-    );
-    let cases: Vec<(&str, Value)> = vec![
-        (
-            "the name inside is another",
-            carrying(&named("other", "1.0.0")),
-        ),
-        (
-            "the version inside is another",
-            carrying(&named("leaf", "1.0.1")),
-        ),
+/// Documents in which something is wrong.
+fn documents() -> Vec<(&'static str, Value)> {
+    vec![
         (
             "it says another name",
             changed(|body| body["name"] = json!("other")),
@@ -146,6 +131,31 @@ async fn publications_that_cannot_be_meant_are_refused_and_leave_nothing() {
                 body["versions"]["1.0.0"]["dist"]["shasum"] = json!("ab".repeat(20));
             }),
         ),
+        (
+            "a bundle that is none",
+            changed(|body| {
+                body["_attachments"]["leaf-1.0.0.sigstore"] = json!({"data": "{}"});
+            }),
+        ),
+    ]
+}
+
+/// Tarballs in which something is wrong; the documents around them say what is true.
+fn tarballs(good: &[u8]) -> Vec<(&'static str, Value)> {
+    let named = |name: &str, version: &str| packed(&json!({"name": name, "version": version}));
+    let large = format!(
+        "{{\"name\":\"leaf\",\"version\":\"1.0.0\",\"x\":\"{}\"}}",
+        "x".repeat(5 << 20)
+    );
+    vec![
+        (
+            "the name inside is another",
+            carrying(&named("other", "1.0.0")),
+        ),
+        (
+            "the version inside is another",
+            carrying(&named("leaf", "1.0.1")),
+        ),
         ("no tarball at all", carrying(b"not a tarball")),
         (
             "no package.json",
@@ -166,7 +176,7 @@ async fn publications_that_cannot_be_meant_are_refused_and_leave_nothing() {
         ),
         (
             "a second member with another",
-            carrying(&[good.clone(), good.clone()].concat()),
+            carrying(&[good, good].concat()),
         ),
         (
             "a package.json too large",
@@ -179,13 +189,14 @@ async fn publications_that_cannot_be_meant_are_refused_and_leave_nothing() {
                 r#"{"name":"leaf","version":"1.0.0","name":"leaf"}"#,
             )])),
         ),
-        (
-            "a bundle that is none",
-            changed(|body| {
-                body["_attachments"]["leaf-1.0.0.sigstore"] = json!({"data": "{}"});
-            }),
-        ),
-    ];
+    ]
+}
+
+#[tokio::test]
+async fn publications_that_cannot_be_meant_are_refused_and_leave_nothing() {
+    let world = World::new().await;
+    let good = packed(&json!({"name": "leaf", "version": "1.0.0"}));
+    let cases = documents().into_iter().chain(tarballs(&good));
     for (what, body) in cases {
         let answer = put(&world, "app", "leaf", &body).await;
         assert_eq!(answer.status, 400, "{what}: {}", answer.text());

@@ -6,7 +6,7 @@
 use audit::{Refused, Service};
 use aws::AccountId;
 use catalog::{DomainAt, DomainName, Error, RepositoryAt, RepositoryName};
-use formats::{Base, Body, Refusal, empty, full};
+use formats::{Base, Body, Protocol, Refusal, empty, full};
 use http::header::{
     ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE,
 };
@@ -78,6 +78,7 @@ pub(crate) async fn answer(
         .protocols
         .iter()
         .position(|(name, _)| name.as_str() == format);
+    let protocol = place.map(|place| house.protocols[place].1);
     record.face = place.map_or(Face::Other, Face::Packages);
     record.repository = at
         .as_ref()
@@ -89,7 +90,7 @@ pub(crate) async fn answer(
         Ok(None) => {
             let counted = house.meter.stranger(peer.source.ip, house.clock.now());
             return match counted {
-                Ok(()) => challenge(at.as_ref(), format),
+                Ok(()) => worded(challenge(at.as_ref(), format), protocol),
                 Err(TooFast) => too_fast(record),
             };
         }
@@ -139,7 +140,7 @@ pub(crate) async fn answer(
                 message: Error::WrongDomain.to_string(),
                 decision: None,
             });
-            challenge(Some(&at), format)
+            worded(challenge(Some(&at), format), Some(*protocol))
         }
         Err(error) => {
             report(&error);
@@ -262,15 +263,8 @@ fn challenge(at: Option<&RepositoryAt>, format: &str) -> Response<Body> {
     );
     let mut response = Response::new(empty());
     *response.status_mut() = StatusCode::UNAUTHORIZED;
-    let said = formats::named(format).and_then(|protocol| protocol.unauthenticated());
-    let length = said.map_or(0, |(_, text)| text.len());
-    if let Some((media_type, text)) = said {
-        *response.body_mut() = full(text);
-        let media_type = HeaderValue::from_static(media_type);
-        response.headers_mut().insert(CONTENT_TYPE, media_type);
-    }
     let headers = response.headers_mut();
-    headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+    headers.insert(CONTENT_LENGTH, HeaderValue::from(0));
     let schemes: &[&str] = if format == BEARER_ONLY {
         &["Bearer"]
     } else {
@@ -294,6 +288,17 @@ fn too_fast(record: &mut Record) -> Response<Body> {
     let after = HeaderValue::from(TooFast::RETRY_AFTER_SECONDS);
     response.headers_mut().insert(RETRY_AFTER, after);
     response
+}
+
+/// A challenge in the words that the format's clients show, if they show any.
+fn worded(mut challenge: Response<Body>, protocol: Option<&dyn Protocol>) -> Response<Body> {
+    if let Some((media_type, text)) = protocol.and_then(Protocol::unauthenticated) {
+        let headers = challenge.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(text.len()));
+        *challenge.body_mut() = full(text);
+    }
+    challenge
 }
 
 fn unavailable(error: &iam::Error) -> Response<Body> {
