@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use catalog::{
-    Described, Error, Listing, Promise, Purpose, Restriction, Restrictions, Status, Then, Weighed,
+    Copying, Described, Error, Listing, Promise, Purpose, Restriction, Restrictions, Status, Then,
+    Weighed,
 };
 
 use crate::toy::{asset, package, version};
@@ -171,6 +172,31 @@ fn what_is_taken_is_looked_into_and_refreshed_in_lists_while_its_registry_says_m
         };
         world.set_control("r1", "ball", blocked).await;
         assert_eq!(listed(&world, "r1").await, "1 inside from ball/1/box");
+    });
+}
+
+#[test]
+fn a_copy_brings_documents_and_labels_along() {
+    over_each(|world| async move {
+        let world = world.with_domain().await;
+        world.repository("r1", &[]).await;
+        world.repository("r2", &[]).await;
+        publish(&world, "r1", "1", "one", "latest").await;
+        label(&world, "r1", "old", Some("1")).await;
+        publish(&world, "r1", "2", "two", "latest").await;
+        publish(&world, "r2", "3", "three", "old").await;
+        let copying = Copying {
+            source: world.repository_at("r1"),
+            destination: world.repository_at("r2"),
+            package: package("ball"),
+            versions: vec!["1".parse().unwrap()],
+            revisions: std::collections::BTreeMap::new(),
+            allow_overwrite: false,
+            include_from_upstream: false,
+        };
+        let copied = world.catalog.copy_versions(&world.admin, copying).await;
+        assert_eq!(copied.unwrap().successful.len(), 1);
+        assert_eq!(listed(&world, "r2").await, "1 one; 3 three; @old 1");
     });
 }
 

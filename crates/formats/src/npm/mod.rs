@@ -14,6 +14,7 @@ mod search;
 mod semver;
 mod tarball;
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
 mod tests;
 
 use std::cmp::Ordering;

@@ -254,7 +254,7 @@ pub(crate) async fn look_up(
     })
 }
 
-fn listing(document: &Document, index: &Index) -> RemoteListing {
+pub(crate) fn listing(document: &Document, index: &Index) -> RemoteListing {
     let text = |at: &Range<usize>| {
         let part = document.body.get(at.clone());
         part.and_then(|part| std::str::from_utf8(part).ok())

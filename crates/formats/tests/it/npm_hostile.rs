@@ -78,6 +78,12 @@ fn documents() -> Vec<(&'static str, Value)> {
             "an empty tag",
             changed(|body| body["dist-tags"][""] = json!("1.0.0")),
         ),
+    ]
+}
+
+/// Documents in which something is wrong with what is attached.
+fn attachments() -> Vec<(&'static str, Value)> {
+    vec![
         (
             "a wrong length",
             changed(|body| attachment(body)["length"] = json!(7)),
@@ -196,7 +202,10 @@ fn tarballs(good: &[u8]) -> Vec<(&'static str, Value)> {
 async fn publications_that_cannot_be_meant_are_refused_and_leave_nothing() {
     let world = World::new().await;
     let good = packed(&json!({"name": "leaf", "version": "1.0.0"}));
-    let cases = documents().into_iter().chain(tarballs(&good));
+    let cases = documents()
+        .into_iter()
+        .chain(attachments())
+        .chain(tarballs(&good));
     for (what, body) in cases {
         let answer = put(&world, "app", "leaf", &body).await;
         assert_eq!(answer.status, 400, "{what}: {}", answer.text());
