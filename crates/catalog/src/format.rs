@@ -68,6 +68,11 @@ pub trait Format: Send + Sync + 'static {
         Described::default()
     }
 
+    /// The label of the version that a person would want to see, where there is one (npm's `latest`).
+    fn display_label(&self) -> Option<&'static str> {
+        None
+    }
+
     /// Whether its lists show the documents and files of versions: then [`crate::Listing`] has them.
     fn lists_contents(&self) -> bool {
         false

@@ -56,7 +56,7 @@ use crate::shelf::Shelf;
 
 /// What the shelf and the wire call these things; formats see them here.
 pub use aws::Timestamp;
-pub use store::{ByteStream, Digests, SealedReader};
+pub use store::{ByteStream, Digests, SealedReader, sha256_hex};
 
 pub use action::{Action, Scope};
 pub use asset::{Asset, AssetRecord};

@@ -199,7 +199,7 @@ pub(crate) fn revision(listing: &Listing) -> String {
         facts.push_str(version.as_str());
         facts.push('\n');
     }
-    let digest = catalog::Digests::of(facts.as_bytes()).sha256;
+    let digest = catalog::sha256_hex(facts.as_bytes());
     format!("{}-{}", listing.versions.len(), &digest[..32])
 }
 

@@ -125,6 +125,10 @@ impl Format for Npm {
         remote::inspect(asset, file, place)
     }
 
+    fn display_label(&self) -> Option<&'static str> {
+        Some("latest")
+    }
+
     fn lists_contents(&self) -> bool {
         true
     }

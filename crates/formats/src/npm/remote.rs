@@ -261,6 +261,7 @@ pub(crate) fn listing(document: &Document, index: &Index) -> RemoteListing {
             .unwrap_or("{}")
     };
     let latest = index.labels.get("latest");
+    let changed = index.modified.unwrap_or(document.changed);
     let versions = index
         .versions
         .iter()
@@ -275,7 +276,8 @@ pub(crate) fn listing(document: &Document, index: &Index) -> RemoteListing {
                 readme.and_then(|at| manifest::with(own, &[("readme", Some(text(at)))]));
             RemoteVersion {
                 version: place.version.clone(),
-                published: place.published,
+                // One that has no time is taken for as young as it can be.
+                published: place.published.or(Some(changed)),
                 document: Some(with_readme.map_or_else(|| own.into(), Into::into)),
                 assets: vec![ListedAsset {
                     name: TARBALL.clone(),
@@ -289,7 +291,7 @@ pub(crate) fn listing(document: &Document, index: &Index) -> RemoteListing {
     RemoteListing {
         versions,
         labels: index.labels.clone(),
-        changed: index.modified.unwrap_or(document.changed),
+        changed,
     }
 }
 

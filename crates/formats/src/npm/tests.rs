@@ -254,6 +254,8 @@ fn a_registrys_packument_is_told_as_ours() {
             "modified": "2020-01-01T00:00:00.000Z",
             "0.1.0": "2011-01-01T00:00:00.000Z",
             "1.0.0": "2012-02-02T02:00:00.125Z",
+        // Of which the registry says no time.
+        "2.0.0-rc.1": "2020-01-01T00:00:00.000Z",
         })
     );
     assert_eq!(full["readme"], "# Twig");

@@ -416,6 +416,9 @@ async fn tags_are_set_listed_and_removed() {
     let tags = "npm/app/-/package/@acme%2fleaf/dist-tags";
     let listed = json_of(&world.get(tags).await);
     assert_eq!(listed, json!({"latest": "1.0.0", "next": "1.1.0-rc.1"}));
+    let permit = package(&world, "app", "@acme/leaf", Action::DescribePackage).await;
+    let shown = permit.default_display_version().await.unwrap();
+    assert_eq!(shown.unwrap().as_str(), "1.0.0");
     let set = world
         .ask(&format!("PUT {tags}/beta"), &[], "\"1.0.0\"")
         .await;
