@@ -204,7 +204,7 @@ pub(crate) fn no_asset(id: &AssetId) -> Error {
 const RECORDED: &str = "
     SELECT versions.id, versions.version, versions.status, versions.revision, versions.origin_type,
            versions.origin_repository, versions.origin_connection, versions.published, versions.published_upstream,
-           versions.manifest,
+           versions.manifest, versions.document, NULL AS asset_document,
            assets.name, assets.modified, blobs.id AS blob_id, blobs.size_bytes, blobs.md5, blobs.sha1, blobs.sha256,
            blobs.sha512, blobs.location, quarantined_blobs.blob_id AS quarantined
       FROM packages

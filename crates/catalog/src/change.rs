@@ -59,6 +59,13 @@ pub enum Change {
         /// The state it was in.
         status: Status,
     },
+    /// A name means this version now, or nothing any more.
+    Label {
+        /// The name: npm's `latest`.
+        label: String,
+        /// What it means.
+        version: Option<Version>,
+    },
     /// The package is no longer there, nor any of its versions.
     PackageGone,
 }
@@ -86,6 +93,8 @@ pub struct PackageState {
     pub restrictions: Restrictions,
     /// Its versions, in any state.
     pub versions: BTreeMap<Version, VersionState>,
+    /// Names for versions.
+    pub labels: BTreeMap<String, Version>,
 }
 
 /// What a package was after these changes, in their order; `None` when it was not there.
@@ -99,6 +108,7 @@ pub fn fold<'a>(changes: impl IntoIterator<Item = &'a Change>) -> Option<Package
                     package = Some(PackageState {
                         restrictions: *restrictions,
                         versions: BTreeMap::new(),
+                        labels: BTreeMap::new(),
                     });
                 }
             },
@@ -110,6 +120,15 @@ pub fn fold<'a>(changes: impl IntoIterator<Item = &'a Change>) -> Option<Package
             Change::VersionGone { version, .. } => {
                 if let Some(package) = &mut package {
                     package.versions.remove(version);
+                    package.labels.retain(|_, named| named != version);
+                }
+            }
+            Change::Label { label, version } => {
+                if let Some(package) = &mut package {
+                    match version {
+                        Some(version) => package.labels.insert(label.clone(), version.clone()),
+                        None => package.labels.remove(label),
+                    };
                 }
             }
             Change::PackageGone => package = None,

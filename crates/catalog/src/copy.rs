@@ -15,7 +15,7 @@ use crate::record::{self, AssetRow, NewAsset, NewBytes, Recording, VersionRow, W
 use crate::repository::{Repository, RepositoryAt};
 use crate::upstream::Order;
 use crate::versions::{FailureCode, Outcomes};
-use crate::{Catalog, Error, Result};
+use crate::{Catalog, Error, Result, labels};
 
 /// What is to be copied.
 #[derive(Debug, Clone)]
@@ -40,6 +40,8 @@ pub struct Copying {
 struct Found {
     row: VersionRow,
     assets: Vec<AssetRow>,
+    /// Names that mean it there.
+    labels: Vec<String>,
 }
 
 const DELETE_ASSETS: &str = "
@@ -174,11 +176,12 @@ impl Step<'_> {
             if let Some(package) = record::package(tx, repository, id)?
                 && let Some(row) = record::version(tx, &package, version)?
             {
-                found = Some(row);
+                let names = labels::of_version(tx, &package, version)?;
+                found = Some((row, names));
                 break;
             }
         }
-        let Some(row) = found else {
+        let Some((row, labels)) = found else {
             return Ok(Err((
                 FailureCode::NotFound,
                 format!("Could not find version {version}"),
@@ -216,7 +219,11 @@ impl Step<'_> {
             }
         }
         let assets = record::assets(tx, &row)?;
-        Ok(Ok(Some(Found { row, assets })))
+        Ok(Ok(Some(Found {
+            row,
+            assets,
+            labels,
+        })))
     }
 
     fn copy(
@@ -226,7 +233,11 @@ impl Step<'_> {
         found: Found,
     ) -> Result<(String, Option<Status>)> {
         let id: VersionId = self.copying.package.version(version.clone());
-        let Found { row, assets } = found;
+        let Found {
+            row,
+            assets,
+            labels,
+        } = found;
         let way = Way::Copied(row.record.origin.origin_type);
         let package = record::ensure_package(tx, self.to, self.by, &id.package, way)?;
         if let Some(mut there) = record::version(tx, &package, version)? {
@@ -241,6 +252,7 @@ impl Step<'_> {
             tx.execute(SET_ORIGIN, &values)?;
             there.record.status = row.record.status;
             there.manifest.clone_from(&row.manifest);
+            there.document.clone_from(&row.document);
             record::save(tx, self.to, self.by, &id.package, &mut there, &[], false)?;
         }
         let recording = Recording {
@@ -253,10 +265,13 @@ impl Step<'_> {
                 .map(|asset| NewAsset {
                     name: asset.record.name.clone(),
                     modified: asset.record.modified,
+                    document: asset.document.clone(),
                     bytes: NewBytes::Shared(asset),
                 })
                 .collect(),
             manifest: row.manifest()?,
+            document: row.document.clone(),
+            labels,
             status: row.record.status,
             open_ended: true,
             assets_per_version: self.assets_per_version,

@@ -18,7 +18,7 @@ use tokio::sync::watch;
 
 use crate::change::By;
 use crate::complete::Completion;
-use crate::format::{Format, Manifest};
+use crate::format::{Described, Format, Manifest};
 use crate::names::{AssetId, ConnectionName};
 use crate::package::{Origin, OriginType, Status};
 use crate::record::{self, NewAsset, NewBytes, Recorded, Recording, Way};
@@ -355,7 +355,7 @@ struct Fetch<'a> {
 
 /// How one attempt ended.
 enum Attempt {
-    Stored(Stored, Timestamp),
+    Stored(Stored, Timestamp, Box<Described>),
     Absent,
     /// Other bytes than promised: worth one attempt past the caches on the way.
     Wrong(String),
@@ -382,19 +382,19 @@ impl Fetch<'_> {
         let Some(place) = self.format.locate(&self.remote, &self.id).await? else {
             return Ok(false);
         };
-        let (stored, modified) = match self.attempt(&place, false, progress).await? {
-            Attempt::Stored(stored, modified) => (stored, modified),
+        let (stored, modified, described) = match self.attempt(&place, false, progress).await? {
+            Attempt::Stored(stored, modified, described) => (stored, modified, described),
             Attempt::Absent => return Ok(false),
             Attempt::Wrong(problem) => {
                 tracing::warn!(asset = %self.id, problem, "a registry sent something wrong; asking once more");
                 match self.attempt(&place, true, progress).await? {
-                    Attempt::Stored(stored, modified) => (stored, modified),
+                    Attempt::Stored(stored, modified, described) => (stored, modified, described),
                     Attempt::Absent => return Ok(false),
                     Attempt::Wrong(message) => return Err(self.wrong(message).into()),
                 }
             }
         };
-        self.record(stored, modified).await?;
+        self.record(place, stored, modified, *described).await?;
         Ok(true)
     }
 
@@ -450,7 +450,12 @@ impl Fetch<'_> {
         if let Err(problem) = place.promise.check(sealed.size(), sealed.digests()) {
             return Ok(Attempt::Wrong(problem));
         }
-        Ok(Attempt::Stored(sealed.keep().await?, modified))
+        let described = self.inspect(&sealed, place).await?;
+        Ok(Attempt::Stored(
+            sealed.keep().await?,
+            modified,
+            Box::new(described),
+        ))
     }
 
     /// Reads the first bytes; all of them, if there are few.
@@ -465,11 +470,17 @@ impl Fetch<'_> {
     }
 
     /// Records it where it was fetched and where it was wanted, in one transaction.
-    async fn record(&self, stored: Stored, modified: Timestamp) -> Result<()> {
-        let describes = self.format.describes(&self.id);
-        let manifest = match describes {
+    async fn record(
+        &self,
+        place: RemoteAsset,
+        stored: Stored,
+        modified: Timestamp,
+        described: Described,
+    ) -> Result<()> {
+        let cap = self.format.describes(&self.id);
+        let manifest = match cap {
             Some(cap) if stored.size <= cap => self.describe(&stored, cap).await?,
-            _ => None,
+            _ => described.manifest,
         };
         let by = self.catalog.as_packhouse();
         let location = stored.location;
@@ -481,13 +492,16 @@ impl Fetch<'_> {
                 repository: None,
                 connection: Some(self.remote.connection().clone()),
             },
-            published_upstream: Some(modified),
+            published_upstream: Some(place.published.unwrap_or(modified)),
             assets: vec![NewAsset {
                 name: self.id.name.clone(),
                 bytes: NewBytes::Stored(stored),
                 modified,
+                document: place.document,
             }],
             manifest,
+            document: described.document,
+            labels: Vec::new(),
             status: Status::Published,
             open_ended: true,
             assets_per_version: self.catalog.0.limits.assets_per_version,
@@ -547,6 +561,18 @@ impl Fetch<'_> {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// What the bytes say of their version, for a format that looks into them.
+    async fn inspect(&self, sealed: &store::Sealed, place: &RemoteAsset) -> Result<Described> {
+        let (format, id, place) = (self.format, self.id.clone(), place.clone());
+        if !format.inspects(&id) {
+            return Ok(Described::default());
+        }
+        let mut file = sealed.reader();
+        let described =
+            tokio::task::spawn_blocking(move || format.inspect(&id, &mut file, &place)).await;
+        described.map_err(Error::internal)
     }
 
     async fn describe(&self, stored: &Stored, cap: u64) -> Result<Option<Manifest>> {

@@ -5,14 +5,16 @@
 
 use std::cmp::Ordering;
 use std::future::Future;
+use std::io::{Read, Seek};
 use std::pin::Pin;
 use std::time::Duration;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use crate::listing::ListedVersion;
 use crate::names::{AssetId, AssetName, FormatName, InvalidName, PackageId, Version, VersionId};
-use crate::remote::{Remote, RemoteAsset, RemoteError, RemoteListing};
+use crate::remote::{Asking, Remote, RemoteAsset, RemoteError, RemoteListing, RemoteVersion};
 
 /// A future in a box, so that the trait can be an object.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -52,6 +54,42 @@ pub trait Format: Send + Sync + 'static {
     /// Reads the description out of such an asset. Bytes that are not one are `Err`: refused when a client publishes
     /// them, kept without description when a registry sent them.
     fn describe(&self, asset: &AssetId, bytes: &Bytes) -> Result<Manifest, Unreadable>;
+
+    /// Whether the bytes of such an asset, taken from a registry, are looked into once they are whole and verified.
+    fn inspects(&self, asset: &AssetId) -> bool {
+        let _ = asset;
+        false
+    }
+
+    /// Looks into them, on a thread that may block: what they say of the version, and what the format keeps of it. They
+    /// are kept whatever is found, so what is wrong with them is only warned of.
+    fn inspect(&self, asset: &AssetId, file: &mut dyn ReadSeek, place: &RemoteAsset) -> Described {
+        let _ = (asset, file, place);
+        Described::default()
+    }
+
+    /// The label of the version that a person would want to see, where there is one (npm's `latest`).
+    fn display_label(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// Whether its lists show the documents and files of versions: then [`crate::Listing`] has them.
+    fn lists_contents(&self) -> bool {
+        false
+    }
+
+    /// Brings a retained version up to date with what its registry says of it now, in the list alone: only what may
+    /// change although versions do not (deprecations, yanks, later files). `seen` is the registry's.
+    fn refresh(&self, kept: &mut ListedVersion, seen: &RemoteVersion) {
+        let _ = (kept, seen);
+    }
+
+    /// The one document of a registry that [`Format::look_up`] reads for a package, and how it is asked for. With it,
+    /// lists are rendered anew only when it has changed; without, each time they are asked for.
+    fn index(&self, package: &PackageId) -> Option<(String, Asking)> {
+        let _ = package;
+        None
+    }
 
     /// A file that the API shows of a version although nobody uploaded it, and its bytes (Maven's metadata document).
     /// `uploaded`: a client published the version.
@@ -117,6 +155,20 @@ pub struct Retention {
     /// How long "there is no such package" is believed.
     pub absence_lifetime: Duration,
 }
+
+/// What a version says of itself, and what its format keeps of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Described {
+    /// For everybody. `None`: nothing is known.
+    pub manifest: Option<Manifest>,
+    /// The format's own document of the version, JSON text.
+    pub document: Option<String>,
+}
+
+/// A file that can be read from any place.
+pub trait ReadSeek: Read + Seek {}
+
+impl<T: Read + Seek> ReadSeek for T {}
 
 /// The bytes are not what they should be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -10,6 +10,7 @@
 //! ([`screen`]), and how bytes leave ([`Asset`]) and enter ([`Publication`], and `fetch` for what registries send).
 
 mod action;
+mod annotate;
 mod asset;
 pub mod change;
 mod complete;
@@ -21,7 +22,9 @@ mod format;
 mod group;
 mod ids;
 pub mod job;
+mod labels;
 pub mod lifecycle;
+mod listing;
 mod names;
 mod open;
 mod origin;
@@ -31,9 +34,11 @@ mod page;
 mod permit;
 mod policy;
 mod publish;
+mod receive;
 mod record;
 mod remote;
 mod removed;
+mod rendered;
 mod repository;
 pub mod screen;
 mod scrub;
@@ -51,11 +56,12 @@ use store::Migration;
 use tokio_util::task::TaskTracker;
 
 use crate::fetch::Fetches;
+use crate::rendered::Renderings;
 use crate::shelf::Shelf;
 
 /// What the shelf and the wire call these things; formats see them here.
 pub use aws::Timestamp;
-pub use store::{ByteStream, Digests};
+pub use store::{ByteStream, Digests, SealedReader, sha256_hex};
 
 pub use action::{Action, Scope};
 pub use asset::{Asset, AssetRecord};
@@ -63,17 +69,19 @@ pub use copy::Copying;
 pub use domain::{Domain, DomainAt, DomainFigures};
 pub use error::{Error, Kind, Result};
 pub use format::{
-    BoxFuture, Connection, Dependency, Format, Formats, License, Manifest, Retention, Unreadable,
+    BoxFuture, Connection, Dependency, Described, Format, Formats, License, Manifest, ReadSeek,
+    Retention, Unreadable,
 };
 pub use group::{
     AssociatedPackage, Association, GroupAt, GroupChange, GroupMode, GroupName, GroupPattern,
     GroupRestriction, GroupRule, ListChange, NewPackageGroup, PackageGroup,
 };
+pub use listing::{ListedAsset, ListedVersion, Listing, PackageSummary};
 pub use names::{
     AssetId, AssetName, ConnectionName, DomainName, FormatName, InvalidName, Namespace, PackageId,
     PackageName, RepositoryName, Version, VersionId,
 };
-pub use open::{ListedVersion, Listing, Note, OpenRepository, Purpose, Settle};
+pub use open::{Note, OpenRepository, Purpose, Settle};
 pub use package::{
     Origin, OriginType, Package, PackageAt, Restriction, Restrictions, Status, UnknownSpelling,
     VersionFilter, VersionRecord,
@@ -82,11 +90,13 @@ pub use page::Page;
 pub use permit::Permit;
 pub use policy::StoredPolicy;
 pub use publish::{Promise, Publication, Published, Then};
+pub use receive::{Received, Receiving};
 pub use remote::{
     Asking, Courier, Document, Enquirer, NotSent, Remote, RemoteAsset, RemoteBody, RemoteError,
     RemoteListing, RemoteSettings, RemoteVersion, Remotes,
 };
 pub use removed::{Removal, RemovedVersion, WINDOW as RESTORE_WINDOW};
+pub use rendered::Weighed;
 pub use repository::{NewRepository, PackageFilter, Repository, RepositoryAt, RepositoryChange};
 pub use scrub::QuarantinedBlob;
 pub use search::{DigestText, FileFound, InvalidDigest, PackageFound, SEARCH_WORDS, Search};
@@ -107,6 +117,7 @@ struct Inner {
     limits: Limits,
     shelf: Shelf,
     fetches: Fetches,
+    renderings: Renderings,
     /// Versions whose further files are to be fetched.
     completions: tokio::sync::mpsc::Sender<complete::Completion>,
     completes_versions: bool,
@@ -124,6 +135,11 @@ const MIGRATIONS: &[Migration] = &[
         number: 2,
         name: "groups",
         sql: include_str!("../migrations/0002_groups.sql"),
+    },
+    Migration {
+        number: 3,
+        name: "documents",
+        sql: include_str!("../migrations/0003_documents.sql"),
     },
 ];
 
@@ -244,6 +260,7 @@ impl Catalog {
             limits,
             shelf,
             fetches: Fetches::default(),
+            renderings: Renderings::default(),
             completions,
             completes_versions,
             tasks: TaskTracker::new(),

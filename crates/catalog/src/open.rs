@@ -3,7 +3,6 @@
 //! One caller, one repository, one format, one request. Each verb authorises its own action on its own resource, so a
 //! format cannot forget to; none takes a name that was not parsed.
 
-use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,48 +14,21 @@ use crate::action::Action;
 use crate::asset::{Asset, AssetRecord, no_asset};
 use crate::format::Format;
 use crate::names::{AssetId, FormatName, PackageId, Version, VersionId};
-use crate::package::{PackageAt, Status, VersionRecord};
+use crate::package::{PackageAt, VersionRecord};
 use crate::permit::{Permit, no_domain};
 use crate::publish::Publication;
-use crate::remote::{Asking, RemoteError, RemoteListing};
+use crate::remote::Asking;
 use crate::repository::{Repository, RepositoryAt};
-use crate::screen::{View, screen};
 use crate::upstream::{Order, Walk};
 use crate::{Catalog, Error, Result, record, settle};
 
 /// A repository, opened by a caller for one request of one format.
 pub struct OpenRepository {
-    catalog: Catalog,
-    repository: Arc<Repository>,
+    pub(crate) catalog: Catalog,
+    pub(crate) repository: Arc<Repository>,
     at: RepositoryAt,
-    format: &'static dyn Format,
+    pub(crate) format: &'static dyn Format,
     caller: Caller,
-}
-
-/// Every version of a package that a repository can serve, its upstreams merged in.
-#[derive(Debug, Clone)]
-pub struct Listing {
-    /// Which package.
-    pub package: PackageId,
-    /// Versions that a client may see, in the format's order, oldest first.
-    pub versions: Vec<ListedVersion>,
-    /// Names for versions, like npm's `latest`.
-    pub labels: BTreeMap<String, Version>,
-    /// The newest change among the facts in it. Never the time of asking: the same facts give the same time.
-    pub changed: Timestamp,
-    /// Whether a registry that should have been asked could not be, and nothing kept of it was at hand.
-    pub is_partial: bool,
-}
-
-/// A version in a listing.
-#[derive(Debug, Clone)]
-pub struct ListedVersion {
-    /// Which version.
-    pub version: Version,
-    /// Its state in the repository that decides: the first that has it.
-    pub status: Status,
-    /// When it was published; at the registry, if it comes from one and the registry says so.
-    pub published: Option<Timestamp>,
 }
 
 /// Why bytes are asked for.
@@ -220,35 +192,15 @@ impl OpenRepository {
             .map(drop)
     }
 
-    async fn permit(&self, action: Action, package: &PackageId) -> Result<Permit<PackageAt>> {
+    pub(crate) async fn permit(
+        &self,
+        action: Action,
+        package: &PackageId,
+    ) -> Result<Permit<PackageAt>> {
         note_package(package);
         self.catalog
             .package(&self.caller, action, &self.at, package)
             .await
-    }
-
-    /// Every version it can serve, upstreams merged. `None` when no repository and no registry on the way knows the
-    /// package. Retains nothing. Errors: `Denied`; `Remote` when a registry cannot be asked and nothing at all is known.
-    pub async fn package(&self, id: &PackageId) -> Result<Option<Listing>> {
-        note_package(id);
-        self.may_read().await?;
-        let mut walk = Walk::begin(&self.catalog, &self.repository, self.format, id).await?;
-        let mut merging = Merging::default();
-        while let Some(stop) = walk.next(&self.catalog).await? {
-            if stop.package.is_some() {
-                for row in self.catalog.recorded_versions(&stop.repository, id).await? {
-                    merging.add_recorded(&row.record);
-                }
-            }
-            if let Some(remote) = walk.go_on(&self.catalog, &stop, self.format) {
-                match self.format.look_up(&remote, id).await {
-                    Ok(Some(listing)) => merging.add_remote(listing),
-                    Ok(None) => {}
-                    Err(error) => merging.failure = Some(error),
-                }
-            }
-        }
-        merging.finish(id, self.format)
     }
 
     /// The versions that this very repository records, in any state, by version text.
@@ -427,7 +379,7 @@ impl OpenRepository {
     }
 
     /// This repository and its upstreams, in walk order, without regard to any package.
-    async fn on_the_way(&self) -> Result<Vec<Arc<Repository>>> {
+    pub(crate) async fn on_the_way(&self) -> Result<Vec<Arc<Repository>>> {
         let mut order = Order::begin(&self.catalog, &self.repository, self.format).await?;
         let mut repositories = Vec::new();
         while let Some(repository) = order.step() {
@@ -453,7 +405,7 @@ impl OpenRepository {
 }
 
 /// Which package a path stands for only its format knows; who records the request learns it here.
-fn note_package(id: &PackageId) {
+pub(crate) fn note_package(id: &PackageId) {
     if let Some(namespace) = &id.namespace {
         trace::note("packageNamespace", || namespace.to_string());
     }
@@ -471,77 +423,6 @@ fn read_note(row: &store::Row) -> Result<Note> {
         text: row.text("text")?,
         written: Timestamp::from_millis(row.int("written")?),
     })
-}
-
-/// The versions of a package, as they are found on the way. The first that has a version decides about it.
-#[derive(Default)]
-struct Merging {
-    decided: HashSet<Version>,
-    versions: Vec<ListedVersion>,
-    labels: BTreeMap<String, Version>,
-    changed: Option<Timestamp>,
-    is_known: bool,
-    failure: Option<RemoteError>,
-}
-
-impl Merging {
-    fn add_recorded(&mut self, record: &VersionRecord) {
-        self.is_known = true;
-        if !self.decided.insert(record.version.clone()) {
-            return;
-        }
-        if screen(record.status, View::List, String::new).is_err() {
-            return;
-        }
-        // What came from a registry changed there, not when it was taken: taking it must not change the list.
-        let at = record.published_upstream.unwrap_or(record.published);
-        self.changed = self.changed.max(Some(at));
-        self.versions.push(ListedVersion {
-            version: record.version.clone(),
-            status: record.status,
-            published: Some(at),
-        });
-    }
-
-    fn add_remote(&mut self, listing: RemoteListing) {
-        self.is_known = true;
-        self.changed = self.changed.max(Some(listing.changed));
-        for (label, version) in listing.labels {
-            self.labels.entry(label).or_insert(version);
-        }
-        for listed in listing.versions {
-            if self.decided.insert(listed.version.clone()) {
-                self.versions.push(ListedVersion {
-                    version: listed.version,
-                    status: Status::Published,
-                    published: listed.published,
-                });
-            }
-        }
-    }
-
-    fn finish(mut self, id: &PackageId, format: &dyn Format) -> Result<Option<Listing>> {
-        if !self.is_known {
-            return match self.failure {
-                Some(error) => Err(error.into()),
-                None => Ok(None),
-            };
-        }
-        self.versions.sort_by(|a, b| {
-            format
-                .order(&a.version, &b.version)
-                .then_with(|| a.version.cmp(&b.version))
-        });
-        let shown: HashSet<_> = self.versions.iter().map(|listed| &listed.version).collect();
-        self.labels.retain(|_, version| shown.contains(version));
-        Ok(Some(Listing {
-            package: id.clone(),
-            labels: self.labels,
-            changed: self.changed.unwrap_or(Timestamp::from_millis(0)),
-            is_partial: self.failure.is_some(),
-            versions: self.versions,
-        }))
-    }
 }
 
 impl Catalog {

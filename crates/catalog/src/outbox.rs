@@ -79,7 +79,10 @@ pub(crate) fn put(
     sequence: i64,
     change: &Change,
 ) -> Result<()> {
-    if matches!(change, Change::Package { .. } | Change::PackageGone) {
+    if matches!(
+        change,
+        Change::Package { .. } | Change::Label { .. } | Change::PackageGone
+    ) {
         return Ok(());
     }
     tx.execute(
@@ -127,7 +130,7 @@ impl Catalog {
                 state,
             } => (version, created, Some(state)),
             Change::VersionGone { version, .. } => (version, false, None),
-            Change::Package { .. } | Change::PackageGone => return Ok(None),
+            Change::Package { .. } | Change::Label { .. } | Change::PackageGone => return Ok(None),
         };
         let place = RepositoryAt {
             domain: DomainAt {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::asset::{Asset, AssetRecord};
 use crate::change::read_package_id;
 use crate::error::Kind;
-use crate::format::Manifest;
+use crate::format::{Format, Manifest};
 use crate::names::{AssetName, ConnectionName, FormatName, PackageId, RepositoryName, Version};
 use crate::page::Page;
 use crate::permit::Permit;
@@ -122,7 +122,7 @@ pub struct VersionFilter {
 }
 
 const PACKAGE: &str = "
-    SELECT id, publish, upstream
+    SELECT id, publish, upstream, edited
       FROM packages
      WHERE repository_id = $1
        AND format = $2
@@ -130,7 +130,7 @@ const PACKAGE: &str = "
        AND name = $4";
 
 const LIST: &str = "
-    SELECT id, format, namespace, name, publish, upstream
+    SELECT id, format, namespace, name, publish, upstream, edited
       FROM packages
      WHERE repository_id = $1
        AND (format > $2
@@ -146,7 +146,7 @@ const LIST: &str = "
 
 const VERSIONS_BY_NAME: &str = "
     SELECT id, version, status, revision, origin_type, origin_repository, origin_connection, published,
-           published_upstream, manifest
+           published_upstream, manifest, document
       FROM versions
      WHERE package_id = $1
        AND ($2 = '' OR status = $2)
@@ -157,7 +157,7 @@ const VERSIONS_BY_NAME: &str = "
 
 const VERSIONS_BY_TIME: &str = "
     SELECT id, version, status, revision, origin_type, origin_repository, origin_connection, published,
-           published_upstream, manifest
+           published_upstream, manifest, document
       FROM versions
      WHERE package_id = $1
        AND ($2 = '' OR status = $2)
@@ -174,9 +174,17 @@ const NEWEST_PUBLISHED: &str = "
      ORDER BY published DESC, version DESC
      LIMIT 1";
 
+const LABELLED_PUBLISHED: &str = "
+    SELECT versions.version
+      FROM labels
+      JOIN versions ON versions.package_id = labels.package_id AND versions.version = labels.version
+     WHERE labels.package_id = $1
+       AND labels.label = $2
+       AND versions.status = 'Published'";
+
 const VERSION: &str = "
     SELECT id, version, status, revision, origin_type, origin_repository, origin_connection, published,
-           published_upstream, manifest
+           published_upstream, manifest, document
       FROM versions
      WHERE package_id = $1
        AND version = $2";
@@ -290,13 +298,20 @@ impl Permit<PackageAt> {
         }))
     }
 
-    /// The version a person would want to see: the most recently published one.
+    /// The version a person would want to see: the one that its format has a label for, else the most recently published
+    /// one.
     pub async fn default_display_version(&self) -> Result<Option<Version>> {
         let package = self.row().await?;
-        let rows = self
-            .catalog
-            .0
-            .database
+        let database = &self.catalog.0.database;
+        let format = self.catalog.0.formats.named(self.id.format.as_str());
+        if let Some(label) = format.and_then(Format::display_label) {
+            let values = vec![package.id.as_str().into(), label.into()];
+            let rows = database.rows(LABELLED_PUBLISHED, values).await?;
+            if let Some(row) = rows.first() {
+                return Ok(Some(row.parse("version")?));
+            }
+        }
+        let rows = database
             .rows(NEWEST_PUBLISHED, vec![package.id.into()])
             .await?;
         Ok(rows.first().map(|row| row.parse("version")).transpose()?)

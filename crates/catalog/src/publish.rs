@@ -9,12 +9,14 @@ use futures_core::Stream;
 use futures_util::StreamExt as _;
 use store::{Digests, Stored};
 
+use crate::asset::AssetRecord;
 use crate::change::By;
 use crate::error::Kind;
-use crate::format::{Format, Manifest};
+use crate::format::{Described, Format, Manifest};
 use crate::names::{AssetName, VersionId};
 use crate::package::{PackageAt, Status, VersionRecord};
 use crate::permit::Permit;
+use crate::receive::Received;
 use crate::record::{self, NewAsset, NewBytes, Recording, VersionRow, Way};
 use crate::repository::{self, Repository};
 use crate::upstream::Walk;
@@ -32,6 +34,8 @@ pub struct Publication {
     open_ended: bool,
     added: Vec<NewAsset>,
     manifest: Option<Manifest>,
+    document: Option<String>,
+    labels: Vec<String>,
 }
 
 /// What a sender promises about the bytes that follow. Compared before anything is kept.
@@ -154,6 +158,8 @@ impl Publication {
             open_ended: format.retention().open_ended,
             added: Vec::new(),
             manifest: None,
+            document: None,
+            labels: Vec::new(),
         })
     }
 
@@ -168,6 +174,24 @@ impl Publication {
     /// Which version.
     pub fn id(&self) -> &VersionId {
         &self.id
+    }
+
+    /// All versions of the package that the repository records, in any state, by version text. Needs no permission to
+    /// read: who may publish is told what is in the way.
+    pub async fn versions(&self) -> Result<Vec<VersionRecord>> {
+        let rows = self
+            .catalog
+            .recorded_versions(&self.repository, &self.id.package)
+            .await?;
+        Ok(rows.into_iter().map(|row| row.record).collect())
+    }
+
+    /// The files of the version as it was when the publication began.
+    pub async fn existing_assets(&self) -> Result<Vec<AssetRecord>> {
+        match &self.existing {
+            Some(row) => self.catalog.recorded_assets(&row.id).await,
+            None => Ok(Vec::new()),
+        }
     }
 
     /// The version as it was when the publication began, if it existed.
@@ -197,15 +221,9 @@ impl Publication {
             incoming.write(piece.map_err(Error::Interrupted)?).await?;
         }
         let sealed = incoming.seal().await?;
-        promise
-            .check(sealed.size(), sealed.digests())
-            .map_err(|problem| {
-                Error::Mismatch(format!(
-                    "asset {} does not match what was promised: {problem}",
-                    asset.name
-                ))
-            })?;
-        let stored = sealed.keep().await?;
+        let received = Received { sealed };
+        received.check(&asset.name, promise)?;
+        let stored = received.sealed.keep().await?;
         if describes.is_some() {
             match self.catalog.describe(self.format, &asset, &stored).await {
                 Ok(manifest) => self.manifest = manifest,
@@ -220,8 +238,44 @@ impl Publication {
             name: asset.name,
             bytes: NewBytes::Stored(stored),
             modified: self.by.now,
+            document: None,
         });
         Ok(digests)
+    }
+
+    /// Adds a file whose bytes came before it was known what they are; compares them with the promise. `document` is
+    /// the format's own document of the file. Nothing is visible yet.
+    ///
+    /// Errors: `Mismatch`.
+    pub async fn add_received(
+        &mut self,
+        name: AssetName,
+        received: Received,
+        promise: &Promise,
+        document: Option<String>,
+    ) -> Result<Digests> {
+        received.check(&name, promise)?;
+        let stored = received.sealed.keep().await?;
+        let digests = stored.digests.clone();
+        self.added.push(NewAsset {
+            name,
+            bytes: NewBytes::Stored(stored),
+            modified: self.by.now,
+            document,
+        });
+        Ok(digests)
+    }
+
+    /// Says what the version says of itself, where that is not read from a file that [`Format::describes`] names.
+    pub fn describe(&mut self, described: Described) {
+        let Described { manifest, document } = described;
+        self.manifest = manifest.or(self.manifest.take());
+        self.document = document.or(self.document.take());
+    }
+
+    /// Names the version, from the moment on that it is visible: npm's `latest`.
+    pub fn label(&mut self, label: impl Into<String>) {
+        self.labels.push(label.into());
     }
 
     /// Makes what was added visible, in one transaction, which looks at everything again that may have changed while the
@@ -236,6 +290,8 @@ impl Publication {
             open_ended,
             added,
             manifest,
+            document,
+            labels,
             ..
         } = self;
         let brought: Vec<_> = added
@@ -252,6 +308,8 @@ impl Publication {
             published_upstream: None,
             assets: added,
             manifest,
+            document,
+            labels,
             status: if then == Then::Publish {
                 Status::Published
             } else {

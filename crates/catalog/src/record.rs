@@ -18,13 +18,15 @@ use crate::names::{AssetName, PackageId, Version, VersionId};
 use crate::package::{Origin, OriginType, Restrictions, Status, VersionRecord};
 use crate::repository::Repository;
 use crate::screen::{View, screen};
-use crate::{Error, Result, group, origin, scrub};
+use crate::{Error, Result, group, labels, origin, scrub};
 
 /// A package's row.
 #[derive(Debug, Clone)]
 pub(crate) struct PackageRow {
     pub(crate) id: String,
     pub(crate) restrictions: Restrictions,
+    /// When something of it changed that no time of a version tells.
+    pub(crate) edited: Option<Timestamp>,
 }
 
 /// A version's row.
@@ -33,6 +35,8 @@ pub(crate) struct VersionRow {
     pub(crate) id: String,
     pub(crate) record: VersionRecord,
     pub(crate) manifest: String,
+    /// The format's own document of it.
+    pub(crate) document: Option<String>,
 }
 
 impl VersionRow {
@@ -53,10 +57,12 @@ pub(crate) struct AssetRow {
     pub(crate) record: AssetRecord,
     pub(crate) location: Location,
     pub(crate) blob_id: String,
+    /// The format's own document of it.
+    pub(crate) document: Option<String>,
 }
 
 const PACKAGE: &str = "
-    SELECT id, publish, upstream
+    SELECT id, publish, upstream, edited
       FROM packages
      WHERE repository_id = $1
        AND format = $2
@@ -72,14 +78,14 @@ const INSERT_PACKAGE: &str = "
 
 const VERSION: &str = "
     SELECT id, version, status, revision, origin_type, origin_repository, origin_connection, published,
-           published_upstream, manifest
+           published_upstream, manifest, document
       FROM versions
      WHERE package_id = $1
        AND version = $2";
 
 pub(crate) const VERSIONS: &str = "
     SELECT versions.id, version, status, revision, origin_type, origin_repository, origin_connection, published,
-           published_upstream, manifest
+           published_upstream, manifest, document
       FROM packages
       JOIN versions ON versions.package_id = packages.id
      WHERE packages.repository_id = $1
@@ -91,21 +97,35 @@ pub(crate) const VERSIONS: &str = "
 /// As [`INSERT_PACKAGE`].
 const INSERT_VERSION: &str = "
     INSERT INTO versions (id, package_id, version, status, revision, origin_type, origin_repository, origin_connection,
-                          published, published_upstream, manifest)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+                          published, published_upstream, manifest, document)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
     ON CONFLICT (package_id, version) DO NOTHING";
 
 const UPDATE_VERSION: &str = "
     UPDATE versions
-       SET version = $2, status = $3, revision = $4, manifest = $5
+       SET version = $2, status = $3, revision = $4, manifest = $5, document = $6
      WHERE id = $1";
 
 pub(crate) const ASSETS: &str = "
-    SELECT assets.name, assets.modified, blobs.id AS blob_id, blobs.size_bytes, blobs.md5, blobs.sha1, blobs.sha256,
+    SELECT assets.name, assets.modified, assets.document AS asset_document, blobs.id AS blob_id, blobs.size_bytes, blobs.md5, blobs.sha1, blobs.sha256,
            blobs.sha512, blobs.location
       FROM assets
       JOIN blobs ON blobs.id = assets.blob_id
      WHERE assets.version_id = $1
+     ORDER BY assets.name";
+
+/// Those of all versions of a package.
+pub(crate) const ASSETS_OF_PACKAGE: &str = "
+    SELECT assets.version_id, assets.name, assets.modified, assets.document AS asset_document, blobs.id AS blob_id,
+           blobs.size_bytes, blobs.md5, blobs.sha1, blobs.sha256, blobs.sha512, blobs.location
+      FROM packages
+      JOIN versions ON versions.package_id = packages.id
+      JOIN assets ON assets.version_id = versions.id
+      JOIN blobs ON blobs.id = assets.blob_id
+     WHERE packages.repository_id = $1
+       AND packages.format = $2
+       AND packages.namespace = $3
+       AND packages.name = $4
      ORDER BY assets.name";
 
 const INSERT_BLOB: &str = "
@@ -130,8 +150,8 @@ const SET_LOCATION: &str = "
      WHERE id = $1";
 
 const INSERT_ASSET: &str = "
-    INSERT INTO assets (version_id, name, blob_id, modified)
-    VALUES ($1, $2, $3, $4)";
+    INSERT INTO assets (version_id, name, blob_id, modified, document)
+    VALUES ($1, $2, $3, $4, $5)";
 
 const CLAIM: &str = "
     DELETE FROM released_blobs
@@ -188,6 +208,7 @@ pub(crate) fn read_package(row: &Row) -> Result<PackageRow> {
     Ok(PackageRow {
         id: row.text("id")?,
         restrictions,
+        edited: row.opt_int("edited")?.map(Timestamp::from_millis),
     })
 }
 
@@ -210,6 +231,7 @@ pub(crate) fn read_version(row: &Row) -> Result<VersionRow> {
                 .map(Timestamp::from_millis),
         },
         manifest: row.text("manifest")?,
+        document: row.opt_text("document")?,
     })
 }
 
@@ -227,6 +249,7 @@ pub(crate) fn read_asset(row: &Row) -> Result<AssetRow> {
             modified: Timestamp::from_millis(row.int("modified")?),
         },
         location: row.parse("location")?,
+        document: row.opt_text("asset_document")?,
         blob_id: row.text("blob_id")?,
     })
 }
@@ -255,6 +278,8 @@ pub(crate) struct NewAsset {
     pub(crate) name: AssetName,
     pub(crate) bytes: NewBytes,
     pub(crate) modified: Timestamp,
+    /// The format's own document of it.
+    pub(crate) document: Option<String>,
 }
 
 impl NewAsset {
@@ -278,6 +303,10 @@ pub(crate) struct Recording {
     pub(crate) assets: Vec<NewAsset>,
     /// What it says of itself; `None` leaves what is there.
     pub(crate) manifest: Option<Manifest>,
+    /// The format's own document of it; `None` leaves what is there.
+    pub(crate) document: Option<String>,
+    /// Names that are to mean this version from now on.
+    pub(crate) labels: Vec<String>,
     /// The state of a new version; an Unfinished one that is recorded as something else becomes that.
     pub(crate) status: Status,
     /// Whether a finished version takes further files.
@@ -315,8 +344,59 @@ pub(crate) fn record(
         None => insert_version(tx, &package, by, new)?,
     };
     let mut present = assets(tx, &row)?;
+    let before = present.len();
+    let spare = add_assets(tx, repository, by, new, &row, created, &mut present)?;
+    let added = present.len() - before;
+    let finished =
+        row.record.status == Status::Unfinished && new.status != Status::Unfinished && !created;
+    if finished {
+        row.record.status = new.status;
+    }
+    let mut described = false;
+    if let Some(manifest) = &new.manifest {
+        let manifest = serde_json::to_string(manifest).map_err(Error::internal)?;
+        described = row.manifest != manifest;
+        row.manifest = manifest;
+    }
+    if let Some(document) = &new.document {
+        described |= row.document.as_ref() != Some(document);
+        row.document = Some(document.clone());
+    }
+    let is_new = created || finished || described || added > 0;
+    if is_new {
+        present.sort_by(|a, b| a.record.name.cmp(&b.record.name));
+        save(tx, repository, by, &id.package, &mut row, &present, created)?;
+    }
+    for label in &new.labels {
+        labels::set(
+            tx,
+            repository,
+            by,
+            (&id.package, &package),
+            label,
+            Some(&id.version),
+        )?;
+    }
+    Ok(Recorded {
+        version: row,
+        created,
+        is_new,
+        spare,
+    })
+}
+
+/// Adds the files that are not there yet to `present`; gives the bytes that were brought in vain.
+fn add_assets(
+    tx: &mut Tx<'_>,
+    repository: &Repository,
+    by: &By,
+    new: &Recording,
+    row: &VersionRow,
+    created: bool,
+    present: &mut Vec<AssetRow>,
+) -> Result<Vec<Location>> {
+    let id = &new.id;
     let mut spare = Vec::new();
-    let mut added = 0;
     for asset in &new.assets {
         if let Some(same) = present.iter().find(|row| row.record.name == asset.name) {
             if same.record.digests.sha256 != asset.digests().sha256 {
@@ -356,6 +436,7 @@ pub(crate) fn record(
                 asset.name.as_str().into(),
                 blob_id.as_str().into(),
                 asset.modified.millis().into(),
+                asset.document.clone().into(),
             ],
         )?;
         let size_bytes = match &asset.bytes {
@@ -370,32 +451,11 @@ pub(crate) fn record(
                 modified: asset.modified,
             },
             location,
+            document: asset.document.clone(),
             blob_id,
         });
-        added += 1;
     }
-    let finished =
-        row.record.status == Status::Unfinished && new.status != Status::Unfinished && !created;
-    if finished {
-        row.record.status = new.status;
-    }
-    let mut described = false;
-    if let Some(manifest) = &new.manifest {
-        let manifest = serde_json::to_string(manifest).map_err(Error::internal)?;
-        described = row.manifest != manifest;
-        row.manifest = manifest;
-    }
-    let is_new = created || finished || described || added > 0;
-    if is_new {
-        present.sort_by(|a, b| a.record.name.cmp(&b.record.name));
-        save(tx, repository, by, &id.package, &mut row, &present, created)?;
-    }
-    Ok(Recorded {
-        version: row,
-        created,
-        is_new,
-        spare,
-    })
+    Ok(spare)
 }
 
 /// Whether a version takes a file that it has not.
@@ -460,10 +520,10 @@ pub(crate) fn retain(
         }
         knows_itself = target.manifest != NO_MANIFEST;
     }
-    let manifest = if knows_itself {
-        None
+    let (manifest, document) = if knows_itself {
+        (None, None)
     } else {
-        source.manifest()?
+        (source.manifest()?, source.document.clone())
     };
     let recording = Recording {
         id: id.clone(),
@@ -475,16 +535,33 @@ pub(crate) fn retain(
             .map(|row| NewAsset {
                 name: row.record.name.clone(),
                 modified: row.record.modified,
+                document: row.document.clone(),
                 bytes: NewBytes::Shared(row),
             })
             .collect(),
         manifest,
+        document,
+        labels: Vec::new(),
         status: source.record.status,
         open_ended: true,
         assets_per_version,
     };
     record(tx, to, by, &recording)?;
     Ok(true)
+}
+
+const EDITED: &str = "
+    UPDATE packages
+       SET edited = $2
+     WHERE id = $1";
+
+/// Writes that something of a package changed now that no time of a version tells.
+pub(crate) fn edited(tx: &mut Tx<'_>, package: &PackageRow, by: &By) -> Result<()> {
+    tx.execute(
+        EDITED,
+        &[package.id.as_str().into(), by.now.millis().into()],
+    )?;
+    Ok(())
 }
 
 /// Writes that a version is in another state. Its revision is that of its content, and stays.
@@ -510,7 +587,7 @@ pub(crate) fn save(
     assets: &[AssetRow],
     created: bool,
 ) -> Result<()> {
-    row.record.revision = revision(package, &row.record.version, assets, &row.manifest);
+    row.record.revision = revision(package, assets, row);
     update(tx, row)?;
     change::write_version(tx, repository, package, by, row, assets, created)
 }
@@ -525,6 +602,7 @@ fn update(tx: &mut Tx<'_>, row: &VersionRow) -> Result<()> {
             record.status.as_str().into(),
             record.revision.as_str().into(),
             row.manifest.as_str().into(),
+            row.document.clone().into(),
         ],
     )?;
     Ok(())
@@ -555,6 +633,7 @@ pub(crate) fn insert_package(
     let row = PackageRow {
         id: new_id(by.now)?,
         restrictions,
+        edited: None,
     };
     let mut values = vec![row.id.as_str().into()];
     values.extend(package_key(repository, id));
@@ -591,6 +670,7 @@ fn insert_version(
             published_upstream: new.published_upstream,
         },
         manifest: NO_MANIFEST.to_owned(),
+        document: None,
     };
     let VersionRecord {
         version,
@@ -614,6 +694,7 @@ fn insert_version(
             published.millis().into(),
             published_upstream.map(Timestamp::millis).into(),
             row.manifest.as_str().into(),
+            row.document.clone().into(),
         ],
     )?;
     Ok(row)
@@ -694,7 +775,7 @@ fn ensure_blob(
 
 /// Identifies the exact content of a version: base64 of a SHA-256, 44 characters. The same content has the same
 /// revision in every repository.
-fn revision(package: &PackageId, version: &Version, assets: &[AssetRow], manifest: &str) -> String {
+fn revision(package: &PackageId, assets: &[AssetRow], row: &VersionRow) -> String {
     let mut hash = Sha256::new();
     let mut line = |text: &str| {
         hash.update(text.as_bytes());
@@ -703,12 +784,15 @@ fn revision(package: &PackageId, version: &Version, assets: &[AssetRow], manifes
     line(package.format.as_str());
     line(package.namespace_text());
     line(package.name.as_str());
-    line(version.as_str());
+    line(row.record.version.as_str());
     for AssetRow { record, .. } in assets {
         line(record.name.as_str());
         line(&record.digests.sha256);
     }
-    line(manifest);
+    line(&row.manifest);
+    if let Some(document) = &row.document {
+        line(document);
+    }
     BASE64.encode(hash.finalize())
 }
 

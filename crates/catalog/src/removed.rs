@@ -20,7 +20,7 @@ use crate::permit::Permit;
 use crate::record::{self, AssetRow, PackageRow, VersionRow};
 use crate::repository::Repository;
 use crate::versions::{Failure, FailureCode, Outcomes, skip_all};
-use crate::{Error, Result};
+use crate::{Error, Result, labels};
 
 /// How long a version that was disposed of or deleted can be brought back, at the least.
 pub const WINDOW: Duration = Duration::from_hours(30 * 24);
@@ -64,8 +64,11 @@ struct Document {
     published: Timestamp,
     published_upstream: Option<Timestamp>,
     manifest: String,
-    /// Name, blob, modified.
-    assets: Vec<(AssetName, String, Timestamp)>,
+    /// The format's own document of it.
+    #[serde(default)]
+    own: Option<String>,
+    /// Name, blob, modified, and the format's own document of each.
+    assets: Vec<(AssetName, String, Timestamp, Option<String>)>,
     labels: Vec<String>,
     restrictions: Restrictions,
 }
@@ -74,13 +77,6 @@ const PUT: &str = "
     INSERT INTO removed_versions (id, repository_id, format, namespace, name, version, removed, principal, act, run_id,
                                   document)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
-
-const LABELS: &str = "
-    SELECT label
-      FROM labels
-     WHERE package_id = $1
-       AND version = $2
-     ORDER BY label";
 
 const NEWEST: &str = "
     SELECT id, version, removed, principal, act, document
@@ -121,25 +117,20 @@ const FORGET: &str = "
 
 const INSERT_VERSION: &str = "
     INSERT INTO versions (id, package_id, version, status, revision, origin_type, origin_repository, origin_connection,
-                          published, published_upstream, manifest)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+                          published, published_upstream, manifest, document)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
 
 const SET_VERSION: &str = "
     UPDATE versions
-       SET status = $2, revision = $3, manifest = $4
+       SET status = $2, revision = $3, manifest = $4, document = $5
      WHERE id = $1";
 
 /// Inserts nothing when the bytes are gone.
 const INSERT_ASSET: &str = "
-    INSERT INTO assets (version_id, name, blob_id, modified)
-    SELECT $1, $2, id, $4
+    INSERT INTO assets (version_id, name, blob_id, modified, document)
+    SELECT $1, $2, id, $4, $5
       FROM blobs
      WHERE id = $3";
-
-const INSERT_LABEL: &str = "
-    INSERT INTO labels (package_id, label, version)
-    VALUES ($1, $2, $3)
-    ON CONFLICT (package_id, label) DO NOTHING";
 
 /// Remembers a version that is about to be removed. One that was disposed of before is remembered already.
 pub(crate) fn put(
@@ -155,10 +146,6 @@ pub(crate) fn put(
         return Ok(());
     }
     let assets = record::assets(tx, row)?;
-    let labels = tx.rows(
-        LABELS,
-        &[package.id.as_str().into(), record.version.as_str().into()],
-    )?;
     let document = Document {
         id: row.id.clone(),
         status: record.status,
@@ -167,18 +154,19 @@ pub(crate) fn put(
         published: record.published,
         published_upstream: record.published_upstream,
         manifest: row.manifest.clone(),
+        own: row.document.clone(),
         assets: assets
             .into_iter()
             .map(
                 |AssetRow {
-                     record, blob_id, ..
-                 }| (record.name, blob_id, record.modified),
+                     record,
+                     blob_id,
+                     document,
+                     ..
+                 }| (record.name, blob_id, record.modified, document),
             )
             .collect(),
-        labels: labels
-            .iter()
-            .map(|row| row.text("label"))
-            .collect::<Result<_, _>>()?,
+        labels: labels::of_version(tx, package, &record.version)?,
         restrictions: package.restrictions,
     };
     let mut values = vec![new_id(by.now)?.into()];
@@ -284,6 +272,7 @@ fn bring_back(
             document.status.as_str().into(),
             document.revision.as_str().into(),
             document.manifest.as_str().into(),
+            document.own.clone().into(),
         ];
         tx.execute(SET_VERSION, &values)?;
     } else {
@@ -300,15 +289,17 @@ fn bring_back(
             document.published.millis().into(),
             document.published_upstream.map(Timestamp::millis).into(),
             document.manifest.as_str().into(),
+            document.own.clone().into(),
         ];
         tx.execute(INSERT_VERSION, &values)?;
     }
-    for (name, blob, modified) in &document.assets {
+    for (name, blob, modified, of_asset) in &document.assets {
         let values = [
             document.id.as_str().into(),
             name.as_str().into(),
             blob.as_str().into(),
             modified.millis().into(),
+            of_asset.clone().into(),
         ];
         if tx.execute(INSERT_ASSET, &values)? != 1 {
             return Err(Error::internal(
@@ -317,13 +308,12 @@ fn bring_back(
         }
         record::claim_blob(tx, blob)?;
     }
+    let named = labels::all(tx, &package)?;
     for label in &document.labels {
-        let values = [
-            package.id.as_str().into(),
-            label.as_str().into(),
-            version.as_str().into(),
-        ];
-        tx.execute(INSERT_LABEL, &values)?;
+        // What it means by now is what somebody wanted later.
+        if !named.contains_key(label) {
+            labels::set(tx, repository, by, (id, &package), label, Some(version))?;
+        }
     }
     let row = record::version(tx, &package, version)?
         .ok_or_else(|| Error::internal("a version that was brought back is not there"))?;

@@ -127,6 +127,14 @@ impl Shelf {
         self.stamps.now(topic)
     }
 
+    /// Whether nothing has happened to these since.
+    pub(crate) fn stands(&self, stamps: &[(Arc<str>, Stamp)]) -> bool {
+        stamps
+            .iter()
+            .all(|(topic, stamp)| self.stamps.now(topic) == *stamp)
+            && self.database.confirmed()
+    }
+
     pub(crate) fn domain(&self, at: &DomainAt, now: Stamp) -> Option<Arc<DomainMap>> {
         let (stamp, map) = self.domains.get(at)?;
         (stamp == now && self.database.confirmed()).then_some(map)

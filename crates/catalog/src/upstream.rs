@@ -17,11 +17,11 @@ use crate::record::{self, PackageRow, VERSIONS, VersionRow};
 use crate::remote::Remote;
 use crate::repository::Repository;
 use crate::screen::{View, screen};
-use crate::shelf::DomainMap;
+use crate::shelf::{DomainMap, Stamp, domain_topic};
 use crate::{Catalog, Error, Result};
 
 const PACKAGE: &str = "
-    SELECT id, publish, upstream
+    SELECT id, publish, upstream, edited
       FROM packages
      WHERE repository_id = $1
        AND format = $2
@@ -30,7 +30,7 @@ const PACKAGE: &str = "
 
 const VERSION: &str = "
     SELECT id, version, status, revision, origin_type, origin_repository, origin_connection, published,
-           published_upstream, manifest
+           published_upstream, manifest, document
       FROM versions
      WHERE package_id = $1
        AND version = $2";
@@ -39,11 +39,13 @@ const VERSION: &str = "
 pub(crate) struct Order {
     map: Arc<DomainMap>,
     /// Those still to be asked, the next one last.
-    ahead: Vec<Arc<Repository>>,
+    ahead: Vec<(Arc<Repository>, usize)>,
     seen: HashSet<Arc<str>>,
     /// How many repositories beside the first may still be asked.
     budget: u32,
     follows_upstreams: bool,
+    /// How far the repository last given is from the first.
+    depth: usize,
 }
 
 /// A walk from a repository through its upstreams, for one package.
@@ -52,6 +54,8 @@ pub(crate) struct Walk {
     from: Arc<Repository>,
     package: PackageId,
     ruling: Ruling,
+    /// What the way depends on, as it was before it was looked at.
+    stamps: Vec<(Arc<str>, Stamp)>,
 }
 
 /// A repository on the walk.
@@ -59,6 +63,8 @@ pub(crate) struct Stop {
     pub(crate) repository: Arc<Repository>,
     /// What it records of the package.
     pub(crate) package: Option<PackageRow>,
+    /// How far it is from the first: an upstream's upstream is 2.
+    pub(crate) depth: usize,
 }
 
 impl Order {
@@ -72,16 +78,17 @@ impl Order {
         let map = map.ok_or_else(|| crate::permit::no_domain(&from.domain.at()))?;
         Ok(Self {
             map,
-            ahead: vec![Arc::clone(from)],
+            ahead: vec![(Arc::clone(from), 0)],
             seen: HashSet::new(),
             budget: catalog.0.limits.upstreams_searched,
             follows_upstreams: format.retention().upstream,
+            depth: 0,
         })
     }
 
     /// The next repository. Call [`Order::push_upstreams`] to have those behind it asked too.
     pub(crate) fn step(&mut self) -> Option<Arc<Repository>> {
-        while let Some(repository) = self.ahead.pop() {
+        while let Some((repository, depth)) = self.ahead.pop() {
             let is_first = self.seen.is_empty();
             if self.seen.contains(&repository.id) || (!is_first && self.budget == 0) {
                 continue;
@@ -90,6 +97,7 @@ impl Order {
             if !is_first {
                 self.budget -= 1;
             }
+            self.depth = depth;
             return Some(repository);
         }
         None
@@ -99,8 +107,9 @@ impl Order {
     pub(crate) fn push_upstreams(&mut self, repository: &Repository) {
         if self.follows_upstreams {
             for upstream in repository.upstreams.iter().rev() {
-                self.ahead
-                    .extend(self.map.repositories.get(upstream).cloned());
+                if let Some(upstream) = self.map.repositories.get(upstream) {
+                    self.ahead.push((Arc::clone(upstream), self.depth + 1));
+                }
             }
         }
     }
@@ -114,8 +123,11 @@ impl Walk {
         format: &dyn Format,
         package: &PackageId,
     ) -> Result<Self> {
+        let topic: Arc<str> = domain_topic(&from.domain.at()).into();
+        let stamp = catalog.0.shelf.stamp(&topic);
         let order = Order::begin(catalog, from, format).await?;
         Ok(Self {
+            stamps: vec![(topic, stamp)],
             ruling: Ruling::of(&order.map, package),
             order,
             from: Arc::clone(from),
@@ -128,20 +140,23 @@ impl Walk {
         &self.ruling
     }
 
+    /// Everything of ours that the way so far depends on, as it was before it was looked at.
+    pub(crate) fn stamps(self) -> Vec<(Arc<str>, Stamp)> {
+        self.stamps
+    }
+
     /// The next repository. Call [`Walk::go_on`] to have those behind it asked too.
     pub(crate) async fn next(&mut self, catalog: &Catalog) -> Result<Option<Stop>> {
         let Some(repository) = self.order.step() else {
             return Ok(None);
         };
-        let rows = catalog
-            .0
-            .database
-            .rows(PACKAGE, record::package_key(&repository, &self.package))
-            .await?;
-        let package = rows.first().map(record::read_package).transpose()?;
+        let stamp = catalog.0.shelf.stamp(&repository.topic);
+        self.stamps.push((Arc::clone(&repository.topic), stamp));
+        let package = catalog.recorded_package(&repository, &self.package).await?;
         Ok(Some(Stop {
             repository,
             package,
+            depth: self.order.depth,
         }))
     }
 
@@ -159,6 +174,7 @@ impl Walk {
         let Stop {
             repository,
             package,
+            ..
         } = stop;
         if !self.order.follows_upstreams {
             return None;
@@ -369,6 +385,17 @@ impl Catalog {
             .iter()
             .any(|known| known.name == connection.as_str());
         is_of_format.then(|| self.0.remotes.remote(connection))
+    }
+
+    /// What a repository records of a package.
+    pub(crate) async fn recorded_package(
+        &self,
+        repository: &Repository,
+        id: &PackageId,
+    ) -> Result<Option<PackageRow>> {
+        let values = record::package_key(repository, id);
+        let rows = self.0.database.rows(PACKAGE, values).await?;
+        rows.first().map(record::read_package).transpose()
     }
 
     /// What a repository records of one version.

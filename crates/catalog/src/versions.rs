@@ -223,6 +223,9 @@ impl Acting {
                 );
                 return Ok(outcomes);
             }
+            if !rows.is_empty() {
+                record::edited(tx, &package, &self.by)?;
+            }
             for row in rows {
                 let version = row.record.version.clone();
                 let result = self.apply(tx, &package, row, act)?;

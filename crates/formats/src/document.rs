@@ -1,10 +1,11 @@
 //! Small documents of our own making: indexes and checksums.
 
+use std::any::Any;
 use std::io::Write as _;
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
-use catalog::{Digests, Timestamp};
+use catalog::{Digests, Timestamp, Weighed};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use http::header::{
@@ -142,6 +143,18 @@ impl Document {
         tokio::task::spawn_blocking(compress)
             .await
             .unwrap_or_else(|_| gzip(&rendered.body))
+    }
+}
+
+/// What a rendered list is kept by: its bytes, and those that compressing will add.
+impl Weighed for Document {
+    fn weight_bytes(&self) -> usize {
+        let body = self.0.body.len();
+        body + body / 4
+    }
+
+    fn as_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {
+        self
     }
 }
 

@@ -8,13 +8,15 @@ mod deliver;
 mod document;
 pub mod generic;
 pub mod maven;
+pub mod npm;
 mod protocol;
 mod refusal;
+mod tar;
 pub mod upload;
 
 pub use deliver::deliver;
 pub use document::Document;
-pub use protocol::{Body, BoxError, Endpoint, Protocol, Step, empty, full};
+pub use protocol::{Base, Body, BoxError, Endpoint, Protocol, Step, empty, full};
 pub use refusal::Refusal;
 
 use catalog::Formats;
@@ -24,6 +26,8 @@ use catalog::Formats;
 pub struct Rules {
     /// Of Maven.
     pub maven: maven::Rules,
+    /// Of npm.
+    pub npm: npm::Rules,
     /// Of generic packages.
     pub generic: generic::Rules,
 }
@@ -37,6 +41,7 @@ impl Protocols {
     pub fn new(rules: Rules) -> Self {
         let all: Vec<Box<dyn Protocol>> = vec![
             Box::new(maven::Maven { rules: rules.maven }),
+            Box::new(npm::Npm { rules: rules.npm }),
             Box::new(generic::Generic {
                 rules: rules.generic,
             }),

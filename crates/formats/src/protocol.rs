@@ -1,11 +1,12 @@
 //! What the door needs of a package format.
 
 use std::error::Error as StdError;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use catalog::{BoxFuture, ByteStream, Error, Format, OpenRepository};
 use futures_util::TryStreamExt as _;
-use http::{HeaderValue, Request, Response};
+use http::{Extensions, HeaderValue, Request, Response};
 use http_body::Frame;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Empty, Full, StreamBody};
@@ -46,8 +47,26 @@ pub trait Protocol: Format {
     /// An error as this format's clients read it. `accept` is the `Accept` header of the request.
     fn refuse(&self, error: &Error, accept: Option<&HeaderValue>) -> Response<Body>;
 
+    /// What a client reads that has no good token, beside the challenges: media type and text. Most show nothing of it.
+    fn unauthenticated(&self) -> Option<(&'static str, &'static str)> {
+        None
+    }
+
     /// What a user does to use a repository with the clients of this format.
     fn connect(&self, endpoint: &Endpoint) -> Vec<Step>;
+}
+
+/// The address of a repository as this very client has it, ending in `/`; the door puts it into the extensions of a
+/// request. For documents whose clients do not follow relative addresses (npm's tarballs).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Base(pub Arc<str>);
+
+impl Base {
+    /// That of a request; `/` when the door did not say.
+    pub fn of(extensions: &Extensions) -> Self {
+        let base = extensions.get::<Self>();
+        base.cloned().unwrap_or_else(|| Self("/".into()))
+    }
 }
 
 /// A repository as a client addresses it.

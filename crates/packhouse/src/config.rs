@@ -406,16 +406,7 @@ impl Reader<'_> {
             blob_settings: self.blob_settings(),
             upstreams: self.upstreams(),
             complete_versions: self.value("complete-versions"),
-            formats: formats::Rules {
-                maven: formats::maven::Rules {
-                    requires_pom: self.value("maven-require-pom"),
-                    is_strict_about_poms: self.value("maven-strict-pom"),
-                    accepts_unverified: !self.value::<bool>("maven-refuse-unverified"),
-                },
-                generic: formats::generic::Rules {
-                    has_endpoint: self.value("generic-http"),
-                },
-            },
+            formats: self.formats(),
             oidc: Oidc {
                 private_issuers: self.value("oidc-allow-private-issuers"),
                 ca_file: self
@@ -478,6 +469,24 @@ impl Reader<'_> {
                 keep_events: self.days("webhook-event-days"),
             },
             data,
+        }
+    }
+
+    /// What this server settles for its formats.
+    fn formats(&mut self) -> formats::Rules {
+        formats::Rules {
+            maven: formats::maven::Rules {
+                requires_pom: self.value("maven-require-pom"),
+                is_strict_about_poms: self.value("maven-strict-pom"),
+                accepts_unverified: !self.value::<bool>("maven-refuse-unverified"),
+            },
+            npm: formats::npm::Rules {
+                allows_unpublish: self.value("npm-allow-unpublish"),
+                accepts_unverified: self.value("npm-allow-unverified"),
+            },
+            generic: formats::generic::Rules {
+                has_endpoint: self.value("generic-http"),
+            },
         }
     }
 

@@ -23,7 +23,10 @@ pub(crate) fn run(arguments: &Fetched) -> anyhow::Result<()> {
         ("version", Some(&arguments.version)),
     ] {
         if let Some(value) = value {
-            uri.push_str(&format!("&{name}={}", percent::encode(value)));
+            uri.push('&');
+            uri.push_str(name);
+            uri.push('=');
+            uri.push_str(&percent::encode(value));
         }
     }
     let (mut fetches, mut since, mut token) = (Vec::new(), String::new(), None::<String>);

@@ -1,16 +1,16 @@
 //! `packhouse sweep` and `packhouse scrub`: asks the running server to begin, and waits until it is done.
 
 use std::io::Write as _;
-use std::thread::sleep;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use catalog::job::Job;
 use http::Method;
 use serde_json::{Value, json};
+use tokio::time::sleep;
 
 use crate::cli::StartJob;
-use crate::client::call_as;
+use crate::client::{block_on, call_as};
 use crate::doors::own::JOBS;
 
 /// How often it is asked how far it is.
@@ -27,7 +27,10 @@ pub(crate) fn run(job: Job, arguments: &StartJob) -> anyhow::Result<()> {
     let mut run = ask(Method::POST, JOBS, body)?;
     let uri = format!("{JOBS}/{}", run["id"].as_str().unwrap_or_default());
     while !arguments.no_wait && matches!(run["state"].as_str(), Some("Queued" | "Running")) {
-        sleep(EVERY);
+        block_on(async {
+            sleep(EVERY).await;
+            Ok(())
+        })?;
         run = ask(Method::GET, &uri, Vec::new())?;
     }
     let text = if arguments.admin.json {

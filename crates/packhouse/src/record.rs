@@ -48,7 +48,7 @@ impl Record {
             request_id: request_id::next(now),
             at: now,
             method: parts.method.clone(),
-            path: parts.uri.path().to_owned(),
+            path: shown(parts.uri.path()),
             source_ip: peer.source.ip,
             secure: peer.source.secure_transport,
             host: parts.headers.get(HOST).cloned(),
@@ -158,6 +158,36 @@ impl Record {
             Face::Packages(_) if status == StatusCode::UNAUTHORIZED => line!(debug, "challenged"),
             Face::Other => line!(debug, "answered"),
             _ => line!(info, "answered"),
+        }
+    }
+}
+
+/// A path as it may be written down: `npm logout` sends its token in it.
+fn shown(path: &str) -> String {
+    const TOKEN: &str = "/-/user/token/";
+    match path.find(TOKEN) {
+        Some(at) => format!("{}(hidden)", &path[..at + TOKEN.len()]),
+        None => path.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_in_a_path_is_not_written_down() {
+        for (path, expected) in [
+            (
+                "/d/a-111122223333/npm/app/-/user/token/secret",
+                "/d/a-111122223333/npm/app/-/user/token/(hidden)",
+            ),
+            (
+                "/d/a-111122223333/npm/app/user",
+                "/d/a-111122223333/npm/app/user",
+            ),
+        ] {
+            assert_eq!(shown(path), expected);
         }
     }
 }

@@ -33,7 +33,7 @@ use futures_util::{StreamExt, stream};
 use self::address::Kind;
 pub use self::address::{BlobSettings, BlobsAddress, InvalidBlobsAddress};
 use self::bucket::Bucket;
-pub use self::incoming::{Follow, Incoming, Sealed, Stored};
+pub use self::incoming::{Follow, Incoming, Sealed, SealedReader, Stored};
 use self::local::Files;
 use self::memory::Memory;
 use self::spool::Spool;

@@ -33,7 +33,7 @@ mod value;
 pub use accompany::Companion;
 pub use blobs::{
     BlobError, BlobSettings, BlobStore, BlobsAddress, ByteStream, Follow, Incoming,
-    InvalidBlobsAddress, InvalidLocation, Listed, Location, Sealed, Stored,
+    InvalidBlobsAddress, InvalidLocation, Listed, Location, Sealed, SealedReader, Stored,
 };
 pub use database::{Database, DatabaseAddress, InvalidDatabaseAddress, Tx};
 pub use digest::{Digester, Digests, sha256_hex};

@@ -42,6 +42,7 @@ pub(super) struct Request {
     /// Below the base of the registry, or absolute.
     pub(super) path: String,
     pub(super) headers: Vec<(HeaderName, HeaderValue)>,
+    pub(super) body: Option<bytes::Bytes>,
 }
 
 /// What it answered, when it answered.
@@ -97,6 +98,24 @@ impl Registry {
         let url = Url::parse(&format!("{}{}", self.base, path.trim_start_matches('/'))).ok()?;
         let below = url.origin() == self.base.origin() && url.path().starts_with(self.base.path());
         below.then_some(url)
+    }
+
+    /// See [`super::Remote::is_of_same_site`]. Names belong together when their last two labels are the same: coarse, and
+    /// so only a question of where to ask first, never of what is believed.
+    pub(super) fn is_of_same_site(&self, address: &str) -> bool {
+        let Ok(url) = Url::parse(address) else {
+            return false;
+        };
+        let is_protected = url.scheme() == "https" || url.scheme() == self.base.scheme();
+        let site = |url: &Url| match url.host() {
+            Some(url::Host::Domain(name)) => {
+                let mut labels: Vec<_> = name.rsplit('.').take(2).collect();
+                labels.reverse();
+                Some(labels.join("."))
+            }
+            host => host.map(|host| host.to_string()),
+        };
+        is_protected && site(&url).is_some() && site(&url) == site(&self.base)
     }
 
     /// What is sent to prove who we are: to the configured scheme, host and port only.
@@ -366,6 +385,9 @@ impl Client {
         for (name, value) in &request.headers {
             builder = builder.header(name, value);
         }
+        if let Some(body) = &request.body {
+            builder = builder.body(body.clone());
+        }
         if let Some(value) = authorization {
             builder = builder.header(header::AUTHORIZATION, value);
         }
@@ -534,6 +556,22 @@ mod tests {
                 expected,
                 "{url}"
             );
+        }
+    }
+
+    #[test]
+    fn a_site_is_a_host_and_those_of_its_owner() {
+        let registry = registry("https://registry.example.test/npm/");
+        for (address, is_same) in [
+            ("https://registry.example.test/a", true),
+            ("https://files.example.test/a", true),
+            ("http://registry.example.test/a", false),
+            ("https://registry.other.test/a", false),
+            ("https://example.test.evil.test/a", false),
+            ("https://127.0.0.1/a", false),
+            ("a/-/a.tgz", false),
+        ] {
+            assert_eq!(registry.is_of_same_site(address), is_same, "{address}");
         }
     }
 

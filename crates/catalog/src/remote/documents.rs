@@ -258,6 +258,7 @@ impl Documents {
             method: Method::GET,
             path: key.1.as_ref().to_owned(),
             headers: headers(asking, old),
+            body: None,
         };
         // A copy is as old as the question, not as the answer.
         let asked = self.client.clock.now();

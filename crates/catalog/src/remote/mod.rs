@@ -31,13 +31,16 @@ use bytes::Bytes;
 use futures_util::stream;
 use http::Method;
 use http::header::{self, HeaderMap, HeaderValue};
+use moka::sync::Cache;
 use store::{BlobStore, ByteStream, Database};
 use url::Url;
 
 use self::client::{Answer, Client, Registry, Request};
 use self::documents::{Documents, read_small};
+use crate::listing::ListedAsset;
 use crate::names::{ConnectionName, Version};
 use crate::publish::Promise;
+use crate::rendered::Weighed;
 
 pub use self::courier::{Courier, NotSent};
 pub use self::enquirer::Enquirer;
@@ -62,7 +65,18 @@ pub struct Remotes {
 struct House {
     client: Client,
     documents: Arc<Documents>,
+    /// What was read in documents, with the identity of each.
+    readings: Cache<Place, Reading>,
 }
+
+/// A document's: its connection and path.
+type Place = (ConnectionName, Arc<str>);
+
+/// The identity of a document, and what was read in it.
+type Reading = (Arc<str>, Arc<dyn Weighed>);
+
+/// Bytes of what was read in documents.
+const READINGS_BYTES: u64 = 64 << 20;
 
 /// Where registries are and how they are asked.
 #[derive(Clone)]
@@ -138,6 +152,8 @@ pub struct Asking {
 pub struct Document {
     /// Its bytes.
     pub body: Bytes,
+    /// Equal identities: equal bytes.
+    pub identity: Arc<str>,
     /// When the registry says it was last changed, else when it was first seen with these bytes.
     pub changed: Timestamp,
     /// Whether this is an old copy, because the registry could not be asked.
@@ -174,15 +190,37 @@ pub struct RemoteVersion {
     pub version: Version,
     /// When it was published there, if the list says.
     pub published: Option<Timestamp>,
+    /// The format's own document of it, JSON text, if the list has it.
+    pub document: Option<Arc<str>>,
+    /// Its files, if the list has them.
+    pub assets: Vec<ListedAsset>,
+}
+
+impl RemoteVersion {
+    /// A version of which the list says nothing else.
+    pub fn named(version: Version) -> Self {
+        Self {
+            version,
+            published: None,
+            document: None,
+            assets: Vec::new(),
+        }
+    }
 }
 
 /// Where a registry has an asset.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct RemoteAsset {
     /// Its path below the registry's base, or an absolute address.
     pub path: String,
     /// What the registry promises about it.
     pub promise: Promise,
+    /// When its version was published there, if that is known better than from the head of the file.
+    pub published: Option<Timestamp>,
+    /// The format's own document of the version, for [`crate::Format::inspect`].
+    pub version_document: Option<Arc<str>>,
+    /// The format's own document of the file, kept with it.
+    pub document: Option<String>,
 }
 
 /// A registry could not be asked, or answered wrongly. Never the same as "it is not there".
@@ -245,7 +283,17 @@ impl Remotes {
         }
         let client = Client::new(settings, clock).map_err(io::Error::other)?;
         let documents = Arc::new(Documents::new(client.clone(), database, blobs));
-        let house = Arc::new(House { client, documents });
+        let readings = Cache::builder()
+            .max_capacity(READINGS_BYTES)
+            .weigher(|(_, path): &Place, (_, reading): &Reading| {
+                u32::try_from(path.len() + reading.weight_bytes()).unwrap_or(u32::MAX)
+            })
+            .build();
+        let house = Arc::new(House {
+            client,
+            documents,
+            readings,
+        });
         Ok(Self {
             house,
             registries: Arc::new(registries),
@@ -275,6 +323,13 @@ impl Remote {
         &self.connection
     }
 
+    /// Whether an address is on the registry's own host, or on one that belongs to the same owner as far as names tell,
+    /// and no less protected.
+    pub fn is_of_same_site(&self, address: &str) -> bool {
+        let registry = self.registry.as_ref();
+        registry.is_some_and(|registry| registry.is_of_same_site(address))
+    }
+
     /// A document, kept for all repositories of this server: from the copy at hand while it is fresh, else asked for
     /// conditionally, once however many want it; the old copy when the registry is down or slow. `None`: it is not there.
     pub async fn document(
@@ -286,6 +341,70 @@ impl Remote {
             .documents
             .document(self.registry()?, path, asking)
             .await
+    }
+
+    /// The same, and what was read in it: once for all who ask while the document stays as it is, on a thread that may
+    /// block. A document that cannot be read is [`RemoteError::Wrong`].
+    pub async fn reading<T: Weighed>(
+        &self,
+        path: &str,
+        asking: &Asking,
+        read: impl FnOnce(&Document) -> Result<T, String> + Send + 'static,
+    ) -> Result<Option<(Document, Arc<T>)>, RemoteError> {
+        let Some(document) = self.document(path, asking).await? else {
+            return Ok(None);
+        };
+        let readings = &self.house.readings;
+        let key = (self.connection.clone(), Arc::from(path));
+        if let Some((identity, reading)) = readings.get(&key)
+            && identity == document.identity
+            && let Ok(reading) = reading.as_any().downcast()
+        {
+            return Ok(Some((document, reading)));
+        }
+        let copy = document.clone();
+        let reading = tokio::task::spawn_blocking(move || read(&copy)).await;
+        let reading = reading.unwrap_or_else(|error| Err(error.to_string()));
+        let reading = Arc::new(reading.map_err(|problem| RemoteError::Wrong {
+            connection: self.connection.clone(),
+            message: format!("its document `{path}` cannot be read: {problem}"),
+        })?);
+        let entry = (
+            Arc::clone(&document.identity),
+            Arc::clone(&reading) as Arc<dyn Weighed>,
+        );
+        readings.insert(key, entry);
+        Ok(Some((document, reading)))
+    }
+
+    /// Sends a document to the registry and reads the answer, which is not kept (a query that is too long for an
+    /// address). `None`: the registry does not answer such.
+    pub async fn send(
+        &self,
+        path: &str,
+        content_type: &'static str,
+        body: Bytes,
+        limit_bytes: usize,
+    ) -> Result<Option<Bytes>, RemoteError> {
+        let registry = self.registry()?;
+        let request = Request {
+            method: Method::POST,
+            path: path.to_owned(),
+            headers: vec![
+                (header::CONTENT_TYPE, HeaderValue::from_static(content_type)),
+                (header::ACCEPT, HeaderValue::from_static(content_type)),
+            ],
+            body: Some(body),
+        };
+        match self.house.client.ask(registry, &request).await? {
+            Answer::Found(response) => {
+                read_small(&self.house.client, registry, response, limit_bytes)
+                    .await
+                    .map(Some)
+            }
+            Answer::Absent => Ok(None),
+            Answer::Unchanged(_) => Err(registry.wrong("`unchanged`, though nothing was at hand")),
+        }
     }
 
     /// A small body that is not kept: a checksum beside an asset. `None`: it is not there.
@@ -357,6 +476,7 @@ impl Remote {
             method,
             path: path.to_owned(),
             headers,
+            body: None,
         };
         match self.house.client.ask(registry, &request).await? {
             Answer::Found(response) => Ok(Some(response)),

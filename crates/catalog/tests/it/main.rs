@@ -12,6 +12,7 @@ mod fetching;
 mod groups;
 mod history;
 mod lifecycle;
+mod listing;
 mod outbox;
 mod publishing;
 mod registry;

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use catalog::{
-    Asking, AssetId, AssetName, BoxFuture, Connection, Format, FormatName, InvalidName, Manifest,
-    PackageId, Promise, Remote, RemoteAsset, RemoteError, RemoteListing, RemoteVersion, Retention,
-    Unreadable, Version, VersionId,
+    Asking, AssetId, AssetName, BoxFuture, Connection, Described, Format, FormatName, InvalidName,
+    ListedVersion, Manifest, PackageId, Promise, ReadSeek, Remote, RemoteAsset, RemoteError,
+    RemoteListing, RemoteVersion, Retention, Unreadable, Version, VersionId,
 };
 
 pub(crate) struct Toy;
@@ -77,6 +77,40 @@ impl Format for Toy {
         })
     }
 
+    fn lists_contents(&self) -> bool {
+        true
+    }
+
+    fn refresh(&self, kept: &mut ListedVersion, seen: &RemoteVersion) {
+        kept.document.clone_from(&seen.document);
+    }
+
+    fn index(&self, package: &PackageId) -> Option<(String, Asking)> {
+        let asking = Asking {
+            accept: "text/plain",
+            limit_bytes: 4096,
+            lifetime: Duration::ZERO,
+            absence_lifetime: Duration::ZERO,
+        };
+        Some((format!("{}/versions", package.name), asking))
+    }
+
+    fn inspects(&self, asset: &AssetId) -> bool {
+        asset.name.as_str() == "box"
+    }
+
+    fn inspect(&self, _asset: &AssetId, file: &mut dyn ReadSeek, place: &RemoteAsset) -> Described {
+        let mut text = String::new();
+        file.read_to_string(&mut text).unwrap();
+        Described {
+            manifest: Some(Manifest {
+                summary: Some(text.clone()),
+                ..Manifest::default()
+            }),
+            document: Some(format!("{text} from {}", place.path)),
+        }
+    }
+
     fn companions(
         &self,
         _version: &VersionId,
@@ -92,24 +126,15 @@ impl Format for Toy {
         package: &'a PackageId,
     ) -> BoxFuture<'a, Result<Option<RemoteListing>, RemoteError>> {
         Box::pin(async move {
-            let asking = Asking {
-                accept: "text/plain",
-                limit_bytes: 4096,
-                lifetime: Duration::ZERO,
-                absence_lifetime: Duration::ZERO,
-            };
-            let document = remote
-                .document(&format!("{}/versions", package.name), &asking)
-                .await?;
+            let (path, asking) = self.index(package).unwrap();
+            let document = remote.document(&path, &asking).await?;
             Ok(document.map(|document| RemoteListing {
                 versions: String::from_utf8_lossy(&document.body)
                     .lines()
-                    .map(|line| RemoteVersion {
-                        version: line.parse().unwrap(),
-                        published: None,
-                    })
+                    .filter(|line| !line.starts_with('@'))
+                    .map(listed)
                     .collect(),
-                labels: std::collections::BTreeMap::new(),
+                labels: labels(&String::from_utf8_lossy(&document.body)),
                 changed: document.changed,
             }))
         })
@@ -131,6 +156,7 @@ impl Format for Toy {
                     sha256,
                     ..Promise::default()
                 },
+                ..RemoteAsset::default()
             }))
         })
     }
@@ -147,6 +173,24 @@ impl Format for Toy {
             Ok(())
         }
     }
+}
+
+/// `1.0`, or `1.0 what is said of it`.
+fn listed(line: &str) -> RemoteVersion {
+    let (version, document) = line.split_once(' ').unwrap_or((line, ""));
+    RemoteVersion {
+        document: (!document.is_empty()).then(|| document.into()),
+        ..RemoteVersion::named(version.parse().unwrap())
+    }
+}
+
+/// Lines like `@label version`.
+fn labels(list: &str) -> std::collections::BTreeMap<String, Version> {
+    let lines = list.lines().filter_map(|line| line.strip_prefix('@'));
+    let pairs = lines.filter_map(|line| line.split_once(' '));
+    pairs
+        .map(|(label, version)| (label.to_owned(), version.parse().unwrap()))
+        .collect()
 }
 
 pub(crate) fn package(name: &str) -> PackageId {

@@ -9,8 +9,9 @@ use aws::{AccountId, Clock, Region, Timestamp};
 use bytes::Bytes;
 use catalog::{
     Action, Asset, Catalog, DomainAt, Formats, GroupAt, GroupChange, GroupMode, GroupRestriction,
-    Limits, ListChange, NewPackageGroup, NewRepository, OpenRepository, PackageGroup, Parts,
-    Permit, Promise, Purpose, RemoteSettings, RepositoryAt, Restrictions, Then,
+    Limits, ListChange, Manifest, NewPackageGroup, NewRepository, OpenRepository, PackageGroup,
+    Parts, Permit, Promise, Purpose, RemoteSettings, RepositoryAt, Restrictions, Then,
+    VersionRecord,
 };
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use iam::{Caller, Iam, MasterKey, Settings, Source};
@@ -348,6 +349,20 @@ impl World {
             .asset(&asset(name, of, file), Purpose::Take)
             .await?;
         Ok(bytes_of(&asset).await.unwrap())
+    }
+
+    /// What the very repository records of a version.
+    pub(crate) async fn version_of(
+        &self,
+        repository: &str,
+        name: &str,
+        of: &str,
+    ) -> (VersionRecord, Manifest) {
+        let (at, id) = (self.repository_at(repository), crate::toy::package(name));
+        let action = Action::DescribePackageVersion;
+        let package = self.catalog.package(&self.admin, action, &at, &id);
+        let version = package.await.unwrap();
+        version.version(&of.parse().unwrap()).await.unwrap()
     }
 
     /// `version status`, of what the very repository records.

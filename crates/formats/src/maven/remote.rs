@@ -81,10 +81,7 @@ pub(crate) async fn look_up(
         .iter()
         .filter(|version| Snapshot::parse(version).is_none() && !is_build(version))
         .filter_map(|version| parse_version(version))
-        .map(|version| RemoteVersion {
-            version,
-            published: None,
-        })
+        .map(RemoteVersion::named)
         .collect();
     Ok(Some(RemoteListing {
         versions,
@@ -127,13 +124,13 @@ pub(crate) async fn locate(
     let mut is_garbled = false;
     for found in [sha512, sha256, sha1] {
         match found? {
-            Found::Promise(promise) => return Ok(Some(RemoteAsset { path, promise })),
+            Found::Promise(promise) => return Ok(Some(placed(path, promise))),
             Found::Garbage => is_garbled = true,
             Found::Nothing => {}
         }
     }
     match md5.read().await? {
-        Found::Promise(promise) => return Ok(Some(RemoteAsset { path, promise })),
+        Found::Promise(promise) => return Ok(Some(placed(path, promise))),
         Found::Garbage => is_garbled = true,
         Found::Nothing => {}
     }
@@ -154,10 +151,15 @@ pub(crate) async fn locate(
         let connection = remote.connection();
         tracing::warn!(%asset, %connection, "a registry has no checksum for a file; it is taken unverified");
     }
-    Ok(Some(RemoteAsset {
+    Ok(Some(placed(path, Promise::default())))
+}
+
+fn placed(path: String, promise: Promise) -> RemoteAsset {
+    RemoteAsset {
         path,
-        promise: Promise::default(),
-    }))
+        promise,
+        ..RemoteAsset::default()
+    }
 }
 
 /// A checksum file beside an asset.

@@ -1,6 +1,9 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-use catalog::{AssetId, AssetRecord, Digests, Format as _, ListedVersion, Status, Timestamp};
+use catalog::{
+    AssetId, AssetRecord, Digests, Format as _, ListedVersion, Origin, OriginType, Status,
+    Timestamp,
+};
 use http::Method;
 
 use super::document::{ArtifactPart, Metadata, MetadataError, Plugin, render, render_snapshot};
@@ -435,6 +438,14 @@ fn listed(version: &str) -> ListedVersion {
         version: version.parse().unwrap(),
         status: Status::Published,
         published: None,
+        origin: Origin {
+            origin_type: OriginType::Internal,
+            repository: None,
+            connection: None,
+        },
+        is_recorded: true,
+        document: None,
+        assets: Vec::new(),
     }
 }
 

@@ -4,6 +4,9 @@
 
 mod generic;
 mod maven;
+mod npm;
+mod npm_hostile;
+mod npm_upstream;
 mod plugins;
 mod registry;
 mod snapshots;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use catalog::Digests;
-use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
 /// How it behaves.
@@ -27,6 +27,7 @@ struct Inner {
     address: std::net::SocketAddr,
     files: Mutex<HashMap<String, Vec<u8>>>,
     asked: Mutex<Vec<String>>,
+    sent: Mutex<Vec<String>>,
     mood: Mutex<Mood>,
 }
 
@@ -37,6 +38,7 @@ impl Registry {
             address: listener.local_addr().unwrap(),
             files: Mutex::default(),
             asked: Mutex::default(),
+            sent: Mutex::default(),
             mood: Mutex::new(Mood::Good),
         }));
         let serving = registry.clone();
@@ -70,6 +72,11 @@ impl Registry {
         asked.iter().filter(|asked| *asked == path).count()
     }
 
+    /// Bodies that were sent to it.
+    pub(crate) fn sent(&self) -> Vec<String> {
+        self.0.sent.lock().unwrap().clone()
+    }
+
     pub(crate) fn set_mood(&self, mood: Mood) {
         *self.0.mood.lock().unwrap() = mood;
     }
@@ -88,6 +95,7 @@ impl Registry {
                 .unwrap_or("/")
                 .trim_start_matches('/')
                 .to_owned();
+            let mut length = 0;
             loop {
                 let mut header = String::new();
                 if stream.read_line(&mut header).await.unwrap_or(0) == 0 {
@@ -96,6 +104,18 @@ impl Registry {
                 if header == "\r\n" {
                     break;
                 }
+                let header = header.to_ascii_lowercase();
+                if let Some(text) = header.strip_prefix("content-length:") {
+                    length = text.trim().parse().unwrap();
+                }
+            }
+            if length > 0 {
+                let mut sent = vec![0; length];
+                if stream.read_exact(&mut sent).await.is_err() {
+                    return;
+                }
+                let sent = String::from_utf8(sent).unwrap();
+                self.0.sent.lock().unwrap().push(sent);
             }
             if !is_head {
                 self.0.asked.lock().unwrap().push(path.clone());

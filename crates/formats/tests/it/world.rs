@@ -1,6 +1,5 @@
 //! A catalog with both formats, somebody who may do everything, and requests as a door would hand them on.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws::sigv4::{Claim, Credentials, EMPTY_HASH, Rules, Signer};
@@ -9,7 +8,7 @@ use bytes::Bytes;
 use catalog::{
     Catalog, DomainAt, Limits, NewRepository, OpenRepository, Parts, RemoteSettings, RepositoryAt,
 };
-use formats::{Body, Protocol, full};
+use formats::{Base, Body, Protocol, full};
 use http::header::ACCEPT;
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt as _;
@@ -82,10 +81,9 @@ impl World {
             .unwrap();
         let registry = Registry::start().await;
         let remotes = RemoteSettings {
-            addresses: BTreeMap::from([(
-                CONNECTION.parse().unwrap(),
-                registry.url().parse().unwrap(),
-            )]),
+            addresses: [CONNECTION, "public:npmjs"]
+                .map(|name| (name.parse().unwrap(), registry.url().parse().unwrap()))
+                .into(),
             first_byte_timeout: Duration::from_secs(2),
             back_off: Duration::ZERO,
             ..RemoteSettings::default()
@@ -161,6 +159,11 @@ impl World {
 
     /// A repository connected to the public registry.
     pub(crate) async fn connected(&self, name: &str) {
+        self.connected_to(name, CONNECTION).await;
+    }
+
+    /// A repository connected to a public registry.
+    pub(crate) async fn connected_to(&self, name: &str, connection: &str) {
         self.repository(name, &[]).await;
         let permit = self
             .catalog
@@ -171,7 +174,7 @@ impl World {
             )
             .await
             .unwrap();
-        permit.connect(&CONNECTION.parse().unwrap()).await.unwrap();
+        permit.connect(&connection.parse().unwrap()).await.unwrap();
     }
 
     pub(crate) async fn open(
@@ -222,12 +225,17 @@ impl World {
     ) -> Answer {
         let (method, rest) = line.split_once(' ').unwrap();
         let (repository, path) = rest.split_once('/').unwrap();
+        let base = format!(
+            "http://packages.test/d/acme-111122223333/{}/{repository}/",
+            protocol.name()
+        );
         let repository = self.open(who, repository, protocol.name().as_str()).await;
         let mut request = Request::builder().method(method).uri(format!("/{path}"));
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let request = request.body(full(body)).unwrap();
+        let mut request = request.body(full(body)).unwrap();
+        request.extensions_mut().insert(Base(base.into()));
         let accept = request.headers().get(ACCEPT).cloned();
         let answer = match protocol.serve(request, &repository).await {
             Ok(answer) => answer,

@@ -41,7 +41,7 @@ impl Setting {
     /// Where it stands in the file: `blobs.endpoint` is the key `endpoint` of the table `[blobs]`.
     pub(crate) fn key(&self) -> String {
         for table in [
-            "blobs", "limit", "auth", "oidc", "audit", "webhook", "maven", "generic",
+            "blobs", "limit", "auth", "oidc", "audit", "webhook", "maven", "npm", "generic",
         ] {
             if self.name == table {
                 return format!("{table}.location");
@@ -136,6 +136,10 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "Refuses a POM for other coordinates than those of its path, instead of keeping it with a warning."),
     setting("maven-refuse-unverified", "", "false", Switch,
         "Takes no file of a public Maven repository that has no checksum beside it."),
+    setting("npm-allow-unpublish", "", "false", Switch,
+        "Lets `npm unpublish` delete versions, for whoever may `DeletePackageVersions`."),
+    setting("npm-allow-unverified", "", "false", Switch,
+        "Lists and takes versions of a public npm registry of which it promises no digest."),
     setting("generic-http", "BOOL", "true", Text,
         "Whether generic packages have an HTTP endpoint beside the operations of the API."),
     setting("master-key-file", "FILE", "", Text,

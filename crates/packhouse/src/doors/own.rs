@@ -400,11 +400,11 @@ mod tests {
     fn described() -> Vec<(String, String, String, Vec<String>)> {
         let document: Value = serde_json::from_str(OPENAPI).unwrap();
         let mut described = Vec::new();
-        let named = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         for (path, methods) in document["paths"].as_object().unwrap() {
             for (method, operation) in methods.as_object().unwrap() {
                 let parameters = operation["parameters"].as_array().into_iter().flatten();
-                let mut names: Vec<_> = parameters.map(|one| named(&one["name"])).collect();
+                let mut names: Vec<_> = parameters.map(|one| text(&one["name"])).collect();
                 let mut schema = &operation["requestBody"]["content"]["application/json"]["schema"];
                 if let Some(name) = schema["$ref"].as_str() {
                     let name = name.rsplit('/').next().unwrap();
@@ -412,7 +412,7 @@ mod tests {
                 }
                 let members = schema["properties"].as_object().into_iter().flatten();
                 names.extend(members.map(|(name, _)| name.clone()));
-                let name = named(&operation["operationId"]);
+                let name = text(&operation["operationId"]);
                 described.push((name, method.to_uppercase(), path.clone(), names));
             }
         }

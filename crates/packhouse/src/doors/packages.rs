@@ -6,8 +6,10 @@
 use audit::{Refused, Service};
 use aws::AccountId;
 use catalog::{DomainAt, DomainName, Error, RepositoryAt, RepositoryName};
-use formats::{Body, Refusal, empty};
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, RETRY_AFTER, WWW_AUTHENTICATE};
+use formats::{Base, Body, Protocol, Refusal, empty, full};
+use http::header::{
+    ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE,
+};
 use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri};
@@ -76,6 +78,7 @@ pub(crate) async fn answer(
         .protocols
         .iter()
         .position(|(name, _)| name.as_str() == format);
+    let protocol = place.map(|place| house.protocols[place].1);
     record.face = place.map_or(Face::Other, Face::Packages);
     record.repository = at
         .as_ref()
@@ -87,7 +90,7 @@ pub(crate) async fn answer(
         Ok(None) => {
             let counted = house.meter.stranger(peer.source.ip, house.clock.now());
             return match counted {
-                Ok(()) => challenge(at.as_ref(), format),
+                Ok(()) => worded(challenge(at.as_ref(), format), protocol),
                 Err(TooFast) => too_fast(record),
             };
         }
@@ -112,6 +115,11 @@ pub(crate) async fn answer(
     // Nobody needs it further on, so nobody can write it down.
     parts.headers.remove(AUTHORIZATION);
     let accept = parts.headers.get(ACCEPT).cloned();
+    let prefix = path.strip_suffix(rest).unwrap_or(&path);
+    let host = house.base_url(peer, &parts.headers).unwrap_or_default();
+    parts
+        .extensions
+        .insert(Base(format!("{host}{prefix}/").into()));
     parts.uri = relative(rest, parts.uri.query());
     let request = Request::from_parts(parts, body.boxed());
     let served = async {
@@ -132,7 +140,7 @@ pub(crate) async fn answer(
                 message: Error::WrongDomain.to_string(),
                 decision: None,
             });
-            challenge(Some(&at), format)
+            worded(challenge(Some(&at), format), Some(*protocol))
         }
         Err(error) => {
             report(&error);
@@ -280,6 +288,17 @@ fn too_fast(record: &mut Record) -> Response<Body> {
     let after = HeaderValue::from(TooFast::RETRY_AFTER_SECONDS);
     response.headers_mut().insert(RETRY_AFTER, after);
     response
+}
+
+/// A challenge in the words that the format's clients show, if they show any.
+fn worded(mut challenge: Response<Body>, protocol: Option<&dyn Protocol>) -> Response<Body> {
+    if let Some((media_type, text)) = protocol.and_then(Protocol::unauthenticated) {
+        let headers = challenge.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(text.len()));
+        *challenge.body_mut() = full(text);
+    }
+    challenge
 }
 
 fn unavailable(error: &iam::Error) -> Response<Body> {

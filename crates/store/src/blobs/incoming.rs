@@ -2,7 +2,8 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::FileExt as _;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -188,6 +189,15 @@ impl Sealed {
         &self.digests
     }
 
+    /// Reads it from the beginning, on a thread that may block. Every reader has a place of its own.
+    pub fn reader(&self) -> SealedReader {
+        SealedReader {
+            file: Arc::clone(self.spooled.handle()),
+            at: 0,
+            size: self.size,
+        }
+    }
+
     /// Makes it durable under a fresh location; followers end well.
     ///
     /// When the returned future is dropped it may still be kept: then nobody refers to it, and the sweep finds it. Errors:
@@ -227,6 +237,44 @@ impl fmt::Debug for Sealed {
         out.debug_struct("Sealed")
             .field("size", &self.size)
             .field("digests", &self.digests)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A sealed body as a file, for whoever reads what is in it. Stays readable when the body is given up.
+pub struct SealedReader {
+    file: Arc<File>,
+    at: u64,
+    size: u64,
+}
+
+impl Read for SealedReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let left = usize::try_from(self.size.saturating_sub(self.at)).unwrap_or(usize::MAX);
+        let length = buffer.len().min(left);
+        let read = self.file.read_at(&mut buffer[..length], self.at)?;
+        self.at += read as u64;
+        Ok(read)
+    }
+}
+
+impl Seek for SealedReader {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let at = match to {
+            SeekFrom::Start(at) => Some(at),
+            SeekFrom::End(by) => self.size.checked_add_signed(by),
+            SeekFrom::Current(by) => self.at.checked_add_signed(by),
+        };
+        self.at = at.ok_or(io::ErrorKind::InvalidInput)?;
+        Ok(self.at)
+    }
+}
+
+impl fmt::Debug for SealedReader {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("SealedReader")
+            .field("at", &self.at)
+            .field("size", &self.size)
             .finish_non_exhaustive()
     }
 }

@@ -87,9 +87,10 @@ impl Kept {
 
     /// As others see it; `None` when there is none.
     pub(super) fn document(&self, is_stale: bool) -> Option<Document> {
-        let body = self.content.as_ref()?.body.clone();
+        let content = self.content.as_ref()?;
         Some(Document {
-            body,
+            body: content.body.clone(),
+            identity: Arc::clone(&content.sha256),
             changed: self.changed,
             is_stale,
         })
