@@ -104,6 +104,11 @@ told() {
     }
 }
 
+# lacks FILE TEXT: it is not in there.
+lacks() {
+    if grep -qF -- "$2" "$1"; then fail "\`$2\` is in $1"; fi
+}
+
 # code METHOD PATH [CURL ARGUMENT…]: the status of a request to `app`; the body is in $PACKHOUSE_WORK/body.
 code() {
     local method=$1 path=$2
@@ -223,7 +228,7 @@ deprecations_are_shown() {
     npm deprecate @acme/old@1.0.0 ''
     fresh old
     npm install @acme/old 2>&1 | tee install.txt
-    ! grep -q 'newer' install.txt
+    lacks install.txt newer
 }
 
 pnpm_works() {
@@ -354,9 +359,9 @@ logout_leaves_no_token() {
     TOKEN=$mine fresh logout
     mv .npmrc "$HOME/.npmrc"
     npm logout
-    ! grep -q authToken "$HOME/.npmrc"
+    lacks "$HOME/.npmrc" authToken
     rm -f "$HOME/.npmrc"
-    ! grep -qF "$mine" "$PACKHOUSE_LOG"
+    lacks "$PACKHOUSE_LOG" "$mine"
     grep -q 'user/token/(hidden)' "$PACKHOUSE_LOG"
 }
 
