@@ -9,7 +9,10 @@ mod document;
 pub mod generic;
 pub mod maven;
 pub mod npm;
+#[allow(dead_code)]
+mod multipart;
 mod protocol;
+pub mod pypi;
 mod refusal;
 mod tar;
 pub mod upload;
