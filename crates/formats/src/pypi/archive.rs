@@ -1,6 +1,8 @@
 //! Looking into a distribution file: its core metadata, and whether the file is what its name says.
 
-use catalog::{Error, ReadAt};
+use std::io::{self, Read, Seek, SeekFrom};
+
+use catalog::Error;
 
 use super::filename::{Distribution, Kind};
 use super::zip::{Entry, Zip};
@@ -17,14 +19,14 @@ pub(crate) enum ArchiveError {
     Bad(String),
     /// It cannot be read just now.
     #[error(transparent)]
-    Unread(#[from] Error),
+    Unread(#[from] io::Error),
 }
 
 impl From<ArchiveError> for Error {
     fn from(error: ArchiveError) -> Self {
         match error {
             ArchiveError::Bad(what) => Error::Invalid(what),
-            ArchiveError::Unread(error) => error,
+            ArchiveError::Unread(error) => Error::Internal(error.into()),
         }
     }
 }
@@ -35,26 +37,29 @@ pub(crate) fn bad(what: &str) -> ArchiveError {
 
 /// The bytes of the core metadata in a file; `None` where a file of its kind need not have them. Nothing else of the file
 /// is looked at: see [`check`].
-pub(crate) async fn core_metadata(
-    source: &dyn ReadAt,
+pub(crate) fn core_metadata<R: Read + Seek + ?Sized>(
+    source: &mut R,
     file: &Distribution<'_>,
 ) -> Result<Option<Vec<u8>>, ArchiveError> {
     match file.kind {
         Kind::Wheel => {
-            let mut zip = Zip::open(source).await?;
+            let mut zip = Zip::open(source)?;
             let directory = dist_info(&zip, file)?;
             let entry = member(&zip, &directory, "METADATA")?;
-            zip.read(&entry).await.map(Some)
+            zip.read(&entry).map(Some)
         }
-        Kind::TarGz => tar::pkg_info(source).await,
+        Kind::TarGz => {
+            source.seek(SeekFrom::Start(0))?;
+            tar::pkg_info(source)
+        }
         Kind::Zip | Kind::Egg => {
-            let mut zip = Zip::open(source).await?;
+            let mut zip = Zip::open(source)?;
             let is_wanted = |entry: &&Entry| match entry.name.split_once('/') {
                 Some((directory, "PKG-INFO")) => file.kind == Kind::Zip || directory == "EGG-INFO",
                 _ => false,
             };
             match zip.entries().iter().find(is_wanted).cloned() {
-                Some(entry) => zip.read(&entry).await.map(Some),
+                Some(entry) => zip.read(&entry).map(Some),
                 None => Ok(None),
             }
         }
@@ -64,22 +69,22 @@ pub(crate) async fn core_metadata(
 }
 
 /// Refuses a zip archive that programs could read differently, and a wheel without what every wheel has.
-pub(crate) async fn check(
-    source: &dyn ReadAt,
+pub(crate) fn check<R: Read + Seek + ?Sized>(
+    source: &mut R,
     file: &Distribution<'_>,
 ) -> Result<(), ArchiveError> {
     if !matches!(file.kind, Kind::Wheel | Kind::Zip | Kind::Egg) {
         return Ok(());
     }
-    let mut zip = Zip::open(source).await?;
-    zip.check().await?;
+    let mut zip = Zip::open(source)?;
+    zip.check()?;
     if file.kind != Kind::Wheel {
         return Ok(());
     }
     let directory = dist_info(&zip, file)?;
     member(&zip, &directory, "WHEEL")?;
     let record = member(&zip, &directory, "RECORD")?;
-    let record = zip.read(&record).await?;
+    let record = zip.read(&record)?;
     let record = String::from_utf8(record).map_err(|_| bad("RECORD is not UTF-8"))?;
     let listed: std::collections::HashSet<String> = record.lines().map(first_field).collect();
     let unlisted = zip.entries().iter().find(|entry| {
@@ -113,7 +118,10 @@ fn first_field(line: &str) -> String {
 }
 
 /// The one `.dist-info` directory of a wheel, which is named for its project and version.
-fn dist_info(zip: &Zip<'_>, file: &Distribution<'_>) -> Result<String, ArchiveError> {
+fn dist_info<R: Read + Seek + ?Sized>(
+    zip: &Zip<'_, R>,
+    file: &Distribution<'_>,
+) -> Result<String, ArchiveError> {
     let mut found: Option<&str> = None;
     for entry in zip.entries() {
         let directory = entry.name.split('/').next().unwrap_or_default();
@@ -142,7 +150,11 @@ fn dist_info(zip: &Zip<'_>, file: &Distribution<'_>) -> Result<String, ArchiveEr
     Ok(directory.to_owned())
 }
 
-fn member(zip: &Zip<'_>, directory: &str, name: &str) -> Result<Entry, ArchiveError> {
+fn member<R: Read + Seek + ?Sized>(
+    zip: &Zip<'_, R>,
+    directory: &str,
+    name: &str,
+) -> Result<Entry, ArchiveError> {
     zip.find(&format!("{directory}/{name}"))
         .cloned()
         .ok_or_else(|| bad(&format!("the wheel has no {name}")))

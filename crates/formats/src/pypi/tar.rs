@@ -3,10 +3,9 @@
 //! A scanner of our own that is fed pieces, because a library would pull: it would need a thread for each, and would hold
 //! a name of any length.
 
-use std::io::Write as _;
+use std::io::{Read, Write as _};
 use std::ops::ControlFlow;
 
-use catalog::ReadAt;
 use flate2::write::MultiGzDecoder;
 
 use super::archive::{ArchiveError, MEMBER_BYTES, bad};
@@ -19,19 +18,21 @@ const MAX_ENTRIES: u32 = 200_000;
 /// Longest name or extended header, in bytes.
 const MAX_NAME_BYTES: u64 = 64 * 1024;
 /// How much is read at a time: unpacked at most a thousand times that, in one go.
-const PIECE_BYTES: u64 = 64 * 1024;
+const PIECE_BYTES: usize = 64 * 1024;
 
 /// The `PKG-INFO` in the top directory of the archive; `None` when there is none.
-pub(crate) async fn pkg_info(source: &dyn ReadAt) -> Result<Option<Vec<u8>>, ArchiveError> {
+pub(crate) fn pkg_info<R: Read + ?Sized>(source: &mut R) -> Result<Option<Vec<u8>>, ArchiveError> {
     let mut decoder = MultiGzDecoder::new(Scanner::default());
-    let size = source.size_bytes();
-    let mut at = 0;
-    while at < size {
-        let until = (at + PIECE_BYTES).min(size);
-        let piece = source.read_at(at..until).await?;
-        at = until;
+    let mut piece = vec![0; PIECE_BYTES];
+    loop {
+        let read = source.read(&mut piece)?;
+        if read == 0 {
+            break;
+        }
         // The scanner answers with an error when it has seen enough: that ends the unpacking at once.
-        let unpacked = decoder.write_all(&piece).and_then(|()| decoder.flush());
+        let unpacked = decoder
+            .write_all(&piece[..read])
+            .and_then(|()| decoder.flush());
         if let Some(outcome) = decoder.get_mut().outcome.take() {
             return outcome;
         }

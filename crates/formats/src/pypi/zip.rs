@@ -5,10 +5,9 @@
 //! others could read differently. A library would read on where this must stop.
 
 use std::collections::HashSet;
+use std::io::{Read, Seek, SeekFrom};
 use std::ops::Range;
 
-use bytes::Bytes;
-use catalog::ReadAt;
 use flate2::{Crc, Decompress, FlushDecompress, Status};
 
 use super::archive::{ArchiveError, MEMBER_BYTES, bad};
@@ -56,8 +55,8 @@ impl Entry {
 }
 
 /// An archive whose directory has been read.
-pub(crate) struct Zip<'a> {
-    window: Window<'a>,
+pub(crate) struct Zip<'a, R: ?Sized> {
+    window: Window<'a, R>,
     entries: Vec<Entry>,
     /// Where the central directory is.
     directory: Range<u64>,
@@ -65,13 +64,13 @@ pub(crate) struct Zip<'a> {
     has_comment: bool,
 }
 
-impl<'a> Zip<'a> {
+impl<'a, R: Read + Seek + ?Sized> Zip<'a, R> {
     /// Reads the directory. Errors: it is not there, not whole, or too large.
-    pub(crate) async fn open(source: &'a dyn ReadAt) -> Result<Self, ArchiveError> {
-        let mut window = Window::new(source);
-        let size = source.size_bytes();
-        let (end, has_comment) = find_end(&mut window, size).await?;
-        let record = window.get(end, END_BYTES).await?;
+    pub(crate) fn open(source: &'a mut R) -> Result<Self, ArchiveError> {
+        let mut window = Window::new(source)?;
+        let size = window.size;
+        let (end, has_comment) = find_end(&mut window, size)?;
+        let record = window.get(end, END_BYTES)?;
         let mut count = u64::from(u16_at(&record, 10));
         let mut length = u64::from(u32_at(&record, 12));
         let mut offset = u64::from(u32_at(&record, 16));
@@ -82,7 +81,7 @@ impl<'a> Zip<'a> {
         {
             return Err(bad("the archive is in several parts"));
         }
-        if let Some(large) = end64(&mut window, end).await? {
+        if let Some(large) = end64(&mut window, end)? {
             let agrees = |small: u64, max: u64, large: u64| small == max || small == large;
             if !agrees(count, 0xffff, large.count)
                 || !agrees(length, 0xffff_ffff, large.length)
@@ -100,7 +99,7 @@ impl<'a> Zip<'a> {
                 "the directory of the archive is not where it should be",
             ));
         }
-        let directory = window.exact(offset, length).await?;
+        let directory = window.exact(offset, length)?;
         let entries = entries(&directory, count)?;
         Ok(Self {
             window,
@@ -122,7 +121,7 @@ impl<'a> Zip<'a> {
 
     /// Refuses what programs read differently: doubled or strange names, links, encryption, headers that contradict the
     /// directory, and bytes that belong to no entry or to two.
-    pub(crate) async fn check(&mut self) -> Result<(), ArchiveError> {
+    pub(crate) fn check(&mut self) -> Result<(), ArchiveError> {
         if self.has_comment {
             return Err(bad("there is something after the archive"));
         }
@@ -155,7 +154,7 @@ impl<'a> Zip<'a> {
             let next = places
                 .get(index + 1)
                 .map_or(self.directory.start, |next| next.offset);
-            at = self.check_place(entry, next).await?;
+            at = self.check_place(entry, next)?;
         }
         if at != self.directory.start {
             return Err(bad(
@@ -166,14 +165,14 @@ impl<'a> Zip<'a> {
     }
 
     /// Compares the header before an entry's data with the directory. The result is where the entry ends.
-    async fn check_place(&mut self, entry: &Entry, next: u64) -> Result<u64, ArchiveError> {
+    fn check_place(&mut self, entry: &Entry, next: u64) -> Result<u64, ArchiveError> {
         let contradiction = || {
             bad(&format!(
                 "the header of `{}` contradicts the directory",
                 entry.name
             ))
         };
-        let head = self.window.get(entry.offset, LOCAL_BYTES as u64).await?;
+        let head = self.window.get(entry.offset, LOCAL_BYTES as u64)?;
         if !head.starts_with(&LOCAL) {
             return Err(contradiction());
         }
@@ -181,8 +180,7 @@ impl<'a> Zip<'a> {
         let extra_bytes = u64::from(u16_at(&head, 28));
         let rest = self
             .window
-            .get(entry.offset + LOCAL_BYTES as u64, name_bytes + extra_bytes)
-            .await?;
+            .get(entry.offset + LOCAL_BYTES as u64, name_bytes + extra_bytes)?;
         let (name, extra) = rest.split_at(as_usize(name_bytes)?);
         let is_described_later = entry.flags & 8 != 0;
         if name != entry.name.as_bytes()
@@ -218,7 +216,7 @@ impl<'a> Zip<'a> {
         if !matches!(length, 12 | 16 | 20 | 24) {
             return Err(contradiction());
         }
-        let descriptor = self.window.get(end, length).await?;
+        let descriptor = self.window.get(end, length)?;
         let fields = if matches!(length, 16 | 24) {
             descriptor
                 .strip_prefix(&DESCRIPTOR)
@@ -241,18 +239,18 @@ impl<'a> Zip<'a> {
     }
 
     /// The whole of a member, at most [`MEMBER_BYTES`]; its checksum is compared.
-    pub(crate) async fn read(&mut self, entry: &Entry) -> Result<Vec<u8>, ArchiveError> {
+    pub(crate) fn read(&mut self, entry: &Entry) -> Result<Vec<u8>, ArchiveError> {
         let too_large = || bad(&format!("`{}` in the archive is too large", entry.name));
         if entry.size_bytes > MEMBER_BYTES || entry.packed_bytes > MEMBER_BYTES + MEMBER_BYTES / 8 {
             return Err(too_large());
         }
-        let head = self.window.get(entry.offset, LOCAL_BYTES as u64).await?;
+        let head = self.window.get(entry.offset, LOCAL_BYTES as u64)?;
         if !head.starts_with(&LOCAL) {
             return Err(bad("an entry of the archive is not where it should be"));
         }
         let skipped = u64::from(u16_at(&head, 26)) + u64::from(u16_at(&head, 28));
         let start = entry.offset + LOCAL_BYTES as u64 + skipped;
-        let packed = self.window.exact(start, entry.packed_bytes).await?;
+        let packed = self.window.exact(start, entry.packed_bytes)?;
         let size = as_usize(entry.size_bytes)?;
         let bytes = match entry.method {
             0 => packed.to_vec(),
@@ -296,15 +294,18 @@ fn inflate(packed: &[u8], size: usize) -> Option<Vec<u8>> {
 }
 
 /// The end of the directory: nothing follows it but its own comment. The result says whether there is one.
-async fn find_end(window: &mut Window<'_>, size: u64) -> Result<(u64, bool), ArchiveError> {
+fn find_end<R: Read + Seek + ?Sized>(
+    window: &mut Window<'_, R>,
+    size: u64,
+) -> Result<(u64, bool), ArchiveError> {
     let none = || bad("it is no zip archive, or not all of it");
     let last = size.checked_sub(END_BYTES).ok_or_else(none)?;
-    let record = window.get(last, END_BYTES).await?;
+    let record = window.get(last, END_BYTES)?;
     if record.starts_with(&END) && u16_at(&record, 20) == 0 {
         return Ok((last, false));
     }
     let from = size.saturating_sub(END_BYTES + COMMENT_BYTES);
-    let tail = window.exact(from, size - from).await?;
+    let tail = window.exact(from, size - from)?;
     let at = memchr::memmem::rfind_iter(&tail, &END[..])
         .find(|at| {
             let rest = &tail[*at..];
@@ -322,11 +323,14 @@ struct End64 {
 }
 
 /// The end record for large archives, if there is one before the small one.
-async fn end64(window: &mut Window<'_>, end: u64) -> Result<Option<End64>, ArchiveError> {
+fn end64<R: Read + Seek + ?Sized>(
+    window: &mut Window<'_, R>,
+    end: u64,
+) -> Result<Option<End64>, ArchiveError> {
     let Some(at) = end.checked_sub(LOCATOR64_BYTES) else {
         return Ok(None);
     };
-    let locator = window.get(at, LOCATOR64_BYTES).await?;
+    let locator = window.get(at, LOCATOR64_BYTES)?;
     if !locator.starts_with(&LOCATOR64) {
         return Ok(None);
     }
@@ -335,7 +339,7 @@ async fn end64(window: &mut Window<'_>, end: u64) -> Result<Option<End64>, Archi
     if record_at.checked_add(END64_BYTES) != Some(at) {
         return Err(contradiction());
     }
-    let record = window.get(record_at, END64_BYTES).await?;
+    let record = window.get(record_at, END64_BYTES)?;
     if !record.starts_with(&END64)
         || u64_at(&record, 4) != END64_BYTES - 12
         || u64_at(&record, 24) != u64_at(&record, 32)
@@ -445,46 +449,56 @@ fn check_name(name: &str) -> Result<(), ArchiveError> {
 }
 
 /// A piece of the archive that is at hand.
-struct Window<'a> {
-    source: &'a dyn ReadAt,
+struct Window<'a, R: ?Sized> {
+    source: &'a mut R,
+    size: u64,
     start: u64,
-    bytes: Bytes,
+    bytes: Vec<u8>,
 }
 
-impl<'a> Window<'a> {
-    fn new(source: &'a dyn ReadAt) -> Self {
-        Self {
+impl<'a, R: Read + Seek + ?Sized> Window<'a, R> {
+    fn new(source: &'a mut R) -> Result<Self, ArchiveError> {
+        let size = source.seek(SeekFrom::End(0))?;
+        Ok(Self {
             source,
+            size,
             start: 0,
-            bytes: Bytes::new(),
-        }
+            bytes: Vec::new(),
+        })
     }
 
     /// A few bytes; those behind them are read along.
-    async fn get(&mut self, at: u64, length: u64) -> Result<Bytes, ArchiveError> {
-        let size = self.source.size_bytes();
-        let end = at
-            .checked_add(length)
-            .filter(|end| *end <= size)
-            .ok_or_else(|| bad("the archive refers to bytes beyond its end"))?;
+    fn get(&mut self, at: u64, length: u64) -> Result<Vec<u8>, ArchiveError> {
+        let end = self.end(at, length)?;
         if at < self.start || end > self.start + self.bytes.len() as u64 {
-            let until = end.max(at.saturating_add(WINDOW_BYTES).min(size));
-            self.bytes = self.source.read_at(at..until).await?;
+            let until = end.max(at.saturating_add(WINDOW_BYTES).min(self.size));
+            self.bytes = self.read(at..until)?;
             self.start = at;
         }
         let from = as_usize(at - self.start)?;
-        Ok(self.bytes.slice(from..from + as_usize(length)?))
+        Ok(self.bytes[from..from + as_usize(length)?].to_vec())
     }
 
     /// Many bytes, and no more.
-    async fn exact(&mut self, at: u64, length: u64) -> Result<Bytes, ArchiveError> {
+    fn exact(&mut self, at: u64, length: u64) -> Result<Vec<u8>, ArchiveError> {
         if length <= WINDOW_BYTES {
-            return self.get(at, length).await;
+            return self.get(at, length);
         }
-        let size = self.source.size_bytes();
-        let end = at.checked_add(length).filter(|end| *end <= size);
-        let end = end.ok_or_else(|| bad("the archive refers to bytes beyond its end"))?;
-        Ok(self.source.read_at(at..end).await?)
+        let end = self.end(at, length)?;
+        self.read(at..end)
+    }
+
+    fn end(&self, at: u64, length: u64) -> Result<u64, ArchiveError> {
+        at.checked_add(length)
+            .filter(|end| *end <= self.size)
+            .ok_or_else(|| bad("the archive refers to bytes beyond its end"))
+    }
+
+    fn read(&mut self, range: Range<u64>) -> Result<Vec<u8>, ArchiveError> {
+        let mut bytes = vec![0; as_usize(range.end - range.start)?];
+        self.source.seek(SeekFrom::Start(range.start))?;
+        self.source.read_exact(&mut bytes)?;
+        Ok(bytes)
     }
 }
 
