@@ -1,5 +1,6 @@
 //! Publishing: bytes first, then one transaction. There is no other way for a client's bytes to get in.
 
+use std::borrow::Cow;
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
@@ -124,10 +125,17 @@ impl Publication {
         let here = here.ok_or_else(|| Error::internal("a walk has no beginning"))?;
         walk.ruling()
             .may_publish(&repository, here.package.as_ref(), by.now)?;
+        let mut id = id;
         let existing = match &here.package {
-            Some(package) => catalog.recorded_version(package, &id.version).await?,
+            Some(package) => match catalog.recorded_version(package, &id.version).await? {
+                Some(row) => Some(row),
+                None => catalog.respelled(&repository, format, &id).await?,
+            },
             None => None,
         };
+        if let Some(row) = &existing {
+            id.version.clone_from(&row.record.version);
+        }
         match existing.as_ref().map(|row| row.record.status) {
             Some(status @ (Status::Archived | Status::Disposed)) => {
                 return Err(Error::conflict(
@@ -197,6 +205,14 @@ impl Publication {
     /// The version as it was when the publication began, if it existed.
     pub fn existing(&self) -> Option<&VersionRecord> {
         self.existing.as_ref().map(|row| &row.record)
+    }
+
+    /// The files of that version.
+    pub async fn existing_files(&self) -> Result<Vec<AssetRecord>> {
+        match &self.existing {
+            Some(row) => self.catalog.recorded_assets(&row.id).await,
+            None => Ok(Vec::new()),
+        }
     }
 
     /// Stores a file: streams it, computes its digests, compares them with the promise. Nothing is visible yet.
@@ -308,6 +324,7 @@ impl Publication {
             published_upstream: None,
             assets: added,
             manifest,
+            yields: false,
             document,
             labels,
             status: if then == Then::Publish {
@@ -347,6 +364,23 @@ impl Publication {
 }
 
 impl Catalog {
+    /// A version that is recorded under another spelling.
+    async fn respelled(
+        &self,
+        repository: &Repository,
+        format: &dyn Format,
+        id: &VersionId,
+    ) -> Result<Option<VersionRow>> {
+        // Borrowed: in this format each spelling is a version of its own.
+        let Cow::Owned(wanted) = format.identity(&id.version) else {
+            return Ok(None);
+        };
+        let rows = self.recorded_versions(repository, &id.package).await?;
+        Ok(rows
+            .into_iter()
+            .find(|row| format.identity(&row.record.version) == wanted))
+    }
+
     /// What a file says of its version, if the format reads it.
     async fn describe(
         &self,

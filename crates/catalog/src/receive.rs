@@ -44,6 +44,18 @@ impl OpenRepository {
     }
 }
 
+impl OpenRepository {
+    /// The same before even the package is known, from whoever may read: a form may have its file before its fields.
+    /// Nothing can be done with the bytes but to add them to a publication, which asks for the permission.
+    pub async fn receive_unnamed(&self) -> Result<Receiving> {
+        self.may_read().await?;
+        let limit_bytes = self.catalog.0.limits.asset_size_bytes;
+        Ok(Receiving {
+            incoming: self.catalog.0.blobs.incoming(limit_bytes),
+        })
+    }
+}
+
 impl Receiving {
     /// Takes the next bytes. Errors: `TooLarge`.
     pub async fn write(&mut self, bytes: Bytes) -> Result<()> {

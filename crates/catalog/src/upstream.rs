@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use crate::asset::Asset;
+use crate::asset::{Asset, Seen};
 use crate::fetch::Fetched;
 use crate::format::Format;
 use crate::names::{AssetId, PackageId, Version, VersionId};
@@ -310,16 +310,21 @@ impl Catalog {
             let Some(place) = format.locate(remote, id).await? else {
                 return Ok(None);
             };
-            let Some(head) = remote.head(&place.path).await? else {
-                return Ok(None);
+            let (mut size_bytes, mut modified) = (place.promise.size_bytes, place.published);
+            if size_bytes.is_none() {
+                let Some(head) = remote.head(&place.path).await? else {
+                    return Ok(None);
+                };
+                (size_bytes, modified) = (head.size_bytes, head.modified);
+            }
+            let seen = Seen {
+                remote: remote.clone(),
+                place,
+                size_bytes,
+                connected: Arc::clone(connected),
+                wanting: Arc::clone(from),
             };
-            return Ok(Some(Asset::seen(
-                self,
-                id,
-                &head,
-                Arc::clone(connected),
-                Arc::clone(from),
-            )));
+            return Ok(Some(Asset::seen(self, id, modified, seen)));
         }
         match self.fetch(connected, from, id).await? {
             None => Ok(None),
@@ -345,9 +350,10 @@ impl Catalog {
     ) -> Result<Option<String>> {
         let lists = async |remote: &Remote| match format.look_up(remote, &id.package).await {
             Ok(listing) => listing.is_some_and(|list| {
+                let wanted = format.identity(&id.version);
                 list.versions
                     .iter()
-                    .any(|listed| listed.version == id.version)
+                    .any(|listed| format.identity(&listed.version) == wanted)
             }),
             Err(error) => {
                 tracing::warn!(version = %id, error = %error, "published without asking a registry");

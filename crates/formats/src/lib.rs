@@ -9,7 +9,6 @@ mod document;
 pub mod generic;
 pub mod maven;
 pub mod npm;
-#[allow(dead_code)]
 mod multipart;
 mod protocol;
 pub mod pypi;
@@ -45,6 +44,7 @@ impl Protocols {
         let all: Vec<Box<dyn Protocol>> = vec![
             Box::new(maven::Maven { rules: rules.maven }),
             Box::new(npm::Npm { rules: rules.npm }),
+            Box::new(pypi::Pypi),
             Box::new(generic::Generic {
                 rules: rules.generic,
             }),

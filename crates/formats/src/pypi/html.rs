@@ -56,7 +56,7 @@ impl Html {
                     page.links.push(attributes);
                 }
                 "base" if page.base.is_none() => {
-                    page.base = attributes.get("href").map(ToOwned::to_owned)
+                    page.base = attributes.get("href").map(ToOwned::to_owned);
                 }
                 "meta" => {
                     if let (Some(name), Some(content)) =
@@ -151,15 +151,12 @@ fn unescape(text: &str) -> String {
             .take(12)
             .position(|b| *b == b';')
             .map(|end| &rest[1..end]);
-        match reference.and_then(character) {
-            Some(c) => {
-                plain.push(c);
-                rest = &rest[reference.map_or(1, |reference| reference.len() + 2)..];
-            }
-            None => {
-                plain.push('&');
-                rest = &rest[1..];
-            }
+        if let Some((reference, c)) = reference.and_then(|text| Some((text, character(text)?))) {
+            plain.push(c);
+            rest = &rest[reference.len() + 2..];
+        } else {
+            plain.push('&');
+            rest = &rest[1..];
         }
     }
     plain.push_str(rest);

@@ -62,14 +62,21 @@ pub(crate) struct IndexFile {
     pub requires_python: Option<String>,
     /// Why it was yanked, if it was.
     pub yanked: Option<String>,
-    /// When it was uploaded.
-    pub uploaded: Option<Timestamp>,
-    /// That its core metadata is beside it, and the SHA-256 of that, if it is said.
-    pub core_metadata: Option<Option<String>>,
+    /// When it was uploaded, `2026-01-01T00:00:00.000000Z`.
+    pub uploaded: Option<String>,
+    /// The SHA-256 of its core metadata, which then is beside it.
+    pub core_metadata: Option<String>,
     /// Where attestations of it are.
     pub provenance: Option<String>,
     /// Whether it is a wheel.
     pub is_wheel: bool,
+}
+
+impl IndexFile {
+    /// When it was uploaded, to the millisecond.
+    pub(crate) fn uploaded_at(&self) -> Option<Timestamp> {
+        Timestamp::parse_iso8601(self.uploaded.as_deref()?)
+    }
 }
 
 impl Index {
@@ -105,19 +112,19 @@ impl Index {
                 continue;
             }
             let identity = version::identity(found.version).into_owned();
-            let version = match spellings.get(&identity) {
-                Some(known) => known.clone(),
-                None => {
-                    let spelling = match version::canonical(found.version) {
-                        Some(canonical) => canonical.as_str().to_owned(),
-                        None => found.version.to_owned(),
-                    };
-                    if spelling.parse::<Version>().is_err() {
-                        continue;
-                    }
-                    spellings.insert(identity, spelling.clone());
-                    spelling
+            let version = if let Some(known) = spellings.get(&identity) {
+                known.clone()
+            } else {
+                let canonical = version::canonical(found.version);
+                let spelling = canonical
+                    .as_ref()
+                    .map_or(found.version, Version::as_str)
+                    .to_owned();
+                if spelling.parse::<Version>().is_err() {
+                    continue;
                 }
+                spellings.insert(identity, spelling.clone());
+                spelling
             };
             file.is_wheel = found.kind == Kind::Wheel;
             if !file.is_wheel {
@@ -194,18 +201,15 @@ enum Flag {
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Sidecar {
-    Bool(bool),
     Hashes(BTreeMap<String, String>),
+    Other(serde::de::IgnoredAny),
 }
 
 impl Sidecar {
-    fn known(self) -> Option<Option<String>> {
+    fn sha256(self) -> Option<String> {
         match self {
-            Sidecar::Bool(false) => None,
-            Sidecar::Bool(true) => Some(None),
-            Sidecar::Hashes(mut hashes) => {
-                Some(hashes.remove("sha256").and_then(|hex| digest(&hex)))
-            }
+            Sidecar::Other(_) => None,
+            Sidecar::Hashes(hashes) => hashes.get("sha256").and_then(|hex| digest(hex)),
         }
     }
 }
@@ -232,20 +236,18 @@ fn json(body: &[u8]) -> Result<Page, IndexError> {
             url: file.url,
             hashes: hashes.collect(),
             size_bytes: file.size,
-            requires_python: file.requires_python.and_then(short),
+            requires_python: file.requires_python.as_deref().and_then(short),
             yanked: match file.yanked {
                 None | Some(Flag::Bool(false)) => None,
                 Some(Flag::Bool(true)) => Some(String::new()),
-                Some(Flag::Text(reason)) => Some(short(reason).unwrap_or_default()),
+                Some(Flag::Text(reason)) => Some(short(&reason).unwrap_or_default()),
             },
-            uploaded: file
-                .upload_time
-                .and_then(|text| Timestamp::parse_iso8601(&text)),
+            uploaded: file.upload_time.and_then(|text| upload_time(&text)),
             core_metadata: file
                 .core_metadata
                 .or(file.dist_info_metadata)
-                .and_then(Sidecar::known),
-            provenance: file.provenance.and_then(short),
+                .and_then(Sidecar::sha256),
+            provenance: file.provenance.as_deref().and_then(short),
             is_wheel: false,
         }
     });
@@ -298,24 +300,37 @@ fn linked(link: &Attributes) -> Option<IndexFile> {
         .split('&')
         .filter_map(|pair| pair.split_once('='))
         .filter_map(|(algorithm, hex)| Some((algorithm.to_owned(), digest(hex)?)));
-    let text = |name: &str| link.get(name).map(ToOwned::to_owned);
-    let sidecar = text("data-core-metadata").or_else(|| text("data-dist-info-metadata"));
+    let sidecar = link
+        .get("data-core-metadata")
+        .or_else(|| link.get("data-dist-info-metadata"));
     Some(IndexFile {
         filename,
         version: String::new(),
         url: address.to_owned(),
         hashes: hashes.collect(),
         size_bytes: None,
-        requires_python: text("data-requires-python").and_then(short),
-        yanked: text("data-yanked").map(|reason| short(reason).unwrap_or_default()),
+        requires_python: link.get("data-requires-python").and_then(short),
+        yanked: link
+            .get("data-yanked")
+            .map(|reason| short(reason).unwrap_or_default()),
         uploaded: None,
-        core_metadata: match sidecar.as_deref() {
-            None | Some("false") => None,
-            Some(said) => Some(said.strip_prefix("sha256=").and_then(digest)),
-        },
-        provenance: text("data-provenance").and_then(short),
+        core_metadata: sidecar.and_then(|said| digest(said.strip_prefix("sha256=")?)),
+        provenance: link.get("data-provenance").and_then(short),
         is_wheel: false,
     })
+}
+
+/// A time in the spelling of the standard, with six digits after the second, whatever a registry makes of it.
+fn upload_time(text: &str) -> Option<String> {
+    Timestamp::parse_iso8601(text)?;
+    let (seconds, fraction) = text.strip_suffix('Z')?.split_at_checked(19)?;
+    let digits: String = fraction
+        .strip_prefix('.')
+        .unwrap_or("")
+        .chars()
+        .take(6)
+        .collect();
+    Some(format!("{seconds}.{digits:0<6}Z"))
 }
 
 /// A digest in hex, of whatever length, as lower case.
@@ -324,7 +339,7 @@ fn digest(hex: &str) -> Option<String> {
     is_digest.then(|| hex.to_ascii_lowercase())
 }
 
-fn short(text: String) -> Option<String> {
+fn short(text: &str) -> Option<String> {
     let text = text.trim();
     (!text.is_empty() && text.len() <= MAX_TEXT_BYTES).then(|| text.to_owned())
 }

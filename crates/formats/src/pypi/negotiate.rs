@@ -131,7 +131,7 @@ mod tests {
         let html = "application/vnd.pypi.simple.v1+html";
         for (accept, expected) in [
             (None, Some(Form::Html)),
-            (Some("".to_owned()), Some(Form::Html)),
+            (Some(String::new()), Some(Form::Html)),
             (Some("*/*".to_owned()), Some(Form::Html)),
             (Some("text/html".to_owned()), Some(Form::Html)),
             (Some("TEXT/HTML".to_owned()), Some(Form::Html)),

@@ -279,10 +279,10 @@ fn has_checksum(block: &[u8]) -> bool {
 fn number(field: &[u8]) -> Option<u64> {
     if field[0] & 0x80 != 0 {
         let (head, tail) = field.split_at(field.len().checked_sub(8)?);
-        let head_is_empty = head.iter().all(|b| b & 0x7f == 0);
+        let head_is_empty = head.iter().skip(1).all(|b| *b == 0) && head.first() == Some(&0x80);
         let tail: [u8; 8] = tail.try_into().ok()?;
         let value = u64::from_be_bytes(tail);
-        return (head_is_empty && !head.is_empty() && value < 1 << 62).then_some(value);
+        return (head_is_empty && value < 1 << 62).then_some(value);
     }
     let text = std::str::from_utf8(field).ok()?;
     let text = text.trim_matches(['\0', ' ']);
@@ -310,4 +310,25 @@ fn extended_path(mut records: &[u8]) -> Option<String> {
         records = records.get(length..)?;
     }
     path
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scanning_ends_after_so_many_bytes() {
+        let mut header = [0; BLOCK];
+        header[..13].copy_from_slice(b"acme-1.0/zero");
+        header[124..135].copy_from_slice(b"77777777777");
+        header[156] = b'0';
+        header[148..156].fill(b' ');
+        let sum: u32 = header.iter().map(|b| u32::from(*b)).sum();
+        header[148..155].copy_from_slice(format!("{sum:06o}\0").as_bytes());
+        let mut scanner = Scanner::default();
+        assert!(scanner.feed(&header).is_continue());
+        let zeros = vec![0; 1 << 20];
+        let fed = (0..1000).take_while(|_| scanner.feed(&zeros).is_continue());
+        assert_eq!(fed.count(), 255);
+    }
 }

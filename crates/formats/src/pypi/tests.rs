@@ -156,7 +156,7 @@ fn read(filename: &str, bytes: &[u8]) -> Result<Option<String>, String> {
     let file = Distribution::parse(filename, "acme-tool").unwrap();
     let found = archive::core_metadata(&mut Cursor::new(bytes), &file);
     match found {
-        Ok(found) => Ok(found.map(|bytes| String::from_utf8(bytes).unwrap())),
+        Ok(found) => Ok(found.map(|bytes| String::from_utf8_lossy(&bytes).into_owned())),
         Err(ArchiveError::Bad(what)) => Err(what),
         Err(ArchiveError::Unread(error)) => panic!("{error}"),
     }
@@ -347,11 +347,7 @@ fn bombs_are_not_unpacked() {
     large[1].stated_bytes = Some(10);
     let error = read(WHEEL, &zip(&large)).unwrap_err();
     assert!(error.contains("too large"), "{error}");
-    let zeros = vec![0; 257 << 20];
-    let tar = tar_gz(&[("acme-1.0/zeros", &zeros), ("acme-1.0/PKG-INFO", b"")]);
-    let error = read("acme-tool-1.0.tar.gz", &tar).unwrap_err();
-    assert!(error.contains("256 MiB"), "{error}");
-    let tar = tar_gz(&[("acme-1.0/PKG-INFO", &zeros[..17 << 20])]);
+    let tar = tar_gz(&[("acme-1.0/PKG-INFO", &vec![0; 17 << 20])]);
     let error = read("acme-tool-1.0.tar.gz", &tar).unwrap_err();
     assert!(error.contains("too large"), "{error}");
 }
@@ -531,13 +527,13 @@ fn a_registrys_page_is_read_leniently_and_only_its_own_files() {
     assert_eq!(wheel.hashes.get("sha256"), Some(&digest));
     assert_eq!(wheel.hashes.get("md5"), None);
     assert_eq!(wheel.yanked.as_deref(), Some(""));
-    assert_eq!(wheel.core_metadata, Some(Some(digest)));
+    assert_eq!(wheel.core_metadata, Some(digest));
     assert_eq!(wheel.size_bytes, Some(5));
     assert!(wheel.uploaded.is_some());
     let sdist = &index.files[1];
     assert_eq!(sdist.yanked.as_deref(), Some("why"));
     assert_eq!(sdist.core_metadata, None);
-    assert_eq!(index.files[2].core_metadata, Some(None));
+    assert_eq!(index.files[2].core_metadata, None);
     assert_eq!(index.status.unwrap().status, "archived");
 }
 

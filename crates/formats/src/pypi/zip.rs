@@ -253,7 +253,7 @@ impl<'a, R: Read + Seek + ?Sized> Zip<'a, R> {
         let packed = self.window.exact(start, entry.packed_bytes)?;
         let size = as_usize(entry.size_bytes)?;
         let bytes = match entry.method {
-            0 => packed.to_vec(),
+            0 => packed,
             8 => inflate(&packed, size).ok_or_else(too_large)?,
             _ => {
                 return Err(bad(&format!(
@@ -300,6 +300,9 @@ fn find_end<R: Read + Seek + ?Sized>(
 ) -> Result<(u64, bool), ArchiveError> {
     let none = || bad("it is no zip archive, or not all of it");
     let last = size.checked_sub(END_BYTES).ok_or_else(none)?;
+    // The directory and the metadata are mostly here too: one request, where the archive is elsewhere.
+    let tail = size.min(WINDOW_BYTES);
+    window.get(size - tail, tail)?;
     let record = window.get(last, END_BYTES)?;
     if record.starts_with(&END) && u16_at(&record, 20) == 0 {
         return Ok((last, false));
