@@ -1,6 +1,5 @@
 //! Publishing: bytes first, then one transaction. There is no other way for a client's bytes to get in.
 
-use std::borrow::Cow;
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
@@ -126,13 +125,7 @@ impl Publication {
         walk.ruling()
             .may_publish(&repository, here.package.as_ref(), by.now)?;
         let mut id = id;
-        let existing = match &here.package {
-            Some(package) => match catalog.recorded_version(package, &id.version).await? {
-                Some(row) => Some(row),
-                None => catalog.respelled(&repository, format, &id).await?,
-            },
-            None => None,
-        };
+        let existing = catalog.recorded_as(&here, format, &id).await?;
         if let Some(row) = &existing {
             id.version.clone_from(&row.record.version);
         }
@@ -364,23 +357,6 @@ impl Publication {
 }
 
 impl Catalog {
-    /// A version that is recorded under another spelling.
-    async fn respelled(
-        &self,
-        repository: &Repository,
-        format: &dyn Format,
-        id: &VersionId,
-    ) -> Result<Option<VersionRow>> {
-        // Borrowed: in this format each spelling is a version of its own.
-        let Cow::Owned(wanted) = format.identity(&id.version) else {
-            return Ok(None);
-        };
-        let rows = self.recorded_versions(repository, &id.package).await?;
-        Ok(rows
-            .into_iter()
-            .find(|row| format.identity(&row.record.version) == wanted))
-    }
-
     /// What a file says of its version, if the format reads it.
     async fn describe(
         &self,

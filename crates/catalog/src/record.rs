@@ -506,7 +506,8 @@ pub(crate) fn retain(
             tracing::warn!(version = %id, repository = %to.name, "not kept: a version may not have so many assets");
             return Ok(true);
         }
-        knows_itself = target.manifest != NO_MANIFEST;
+        // With a further file it is described as it is where that comes from.
+        knows_itself = target.manifest != NO_MANIFEST && wanted.is_empty();
     }
     let (manifest, document) = if knows_itself {
         (None, None)

@@ -3,6 +3,7 @@
 //! Depth first, as listed, each once ("upstreams-and-origin" 2 of the specification). Where [`origin`] does not let a
 //! package come in, there is nothing behind a repository for that package.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -203,12 +204,16 @@ impl Catalog {
         id: &AssetId,
         purpose: Purpose,
     ) -> Result<Option<Asset>> {
-        let version = &id.version;
-        let mut walk = Walk::begin(self, from, format, &version.package).await?;
+        let mut walk = Walk::begin(self, from, format, &id.version.package).await?;
         while let Some(stop) = walk.next(self).await? {
-            if let Some(package) = &stop.package
-                && let Some(row) = self.recorded_version(package, &version.version).await?
-            {
+            if let Some(row) = self.recorded_as(&stop, format, &id.version).await? {
+                // As it is spelled there.
+                let id = &id
+                    .version
+                    .package
+                    .version(row.record.version.clone())
+                    .asset(id.name.clone());
+                let version = &id.version;
                 // The first that has the version decides, whatever others have.
                 screen(row.record.status, View::Serve, || id.to_string()).map_err(Error::Held)?;
                 if let Some(asset) = self.open_recorded(&stop.repository, id).await? {
@@ -366,9 +371,7 @@ impl Catalog {
             return Ok(Some(remote.connection().to_string()));
         }
         while let Some(stop) = walk.next(self).await? {
-            if let Some(package) = &stop.package
-                && self.recorded_version(package, &id.version).await?.is_some()
-            {
+            if self.recorded_as(&stop, format, id).await?.is_some() {
                 return Ok(Some(format!(
                     "upstream repository '{}'",
                     stop.repository.name
@@ -402,6 +405,29 @@ impl Catalog {
         let values = record::package_key(repository, id);
         let rows = self.0.database.rows(PACKAGE, values).await?;
         rows.first().map(record::read_package).transpose()
+    }
+
+    /// What a repository records of one version, be it under another spelling ([`Format::identity`]).
+    pub(crate) async fn recorded_as(
+        &self,
+        stop: &Stop,
+        format: &dyn Format,
+        id: &VersionId,
+    ) -> Result<Option<VersionRow>> {
+        let Some(package) = &stop.package else {
+            return Ok(None);
+        };
+        let exactly = self.recorded_version(package, &id.version).await?;
+        // Borrowed: in this format each spelling is a version of its own.
+        let (None, Cow::Owned(wanted)) = (&exactly, format.identity(&id.version)) else {
+            return Ok(exactly);
+        };
+        let rows = self
+            .recorded_versions(&stop.repository, &id.package)
+            .await?;
+        Ok(rows
+            .into_iter()
+            .find(|row| format.identity(&row.record.version) == wanted))
     }
 
     /// What a repository records of one version.

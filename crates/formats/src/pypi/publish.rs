@@ -93,6 +93,12 @@ pub(crate) async fn answer(
 }
 
 async fn take(parts: &Parts, body: &mut Body, repository: &OpenRepository) -> Result<()> {
+    let limit_bytes = repository.asset_limit_bytes();
+    // The file, all fields, and as much again for what stands around them.
+    let most = limit_bytes.saturating_add(2 * FIELDS_BYTES as u64);
+    if upload::length(&parts.headers).is_some_and(|length| length > most) {
+        return Err(Error::TooLarge { limit_bytes });
+    }
     let form = Form::read(parts, body, repository).await?;
     form.publish(repository).await
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, LazyLock};
 use bytes::Bytes;
 use catalog::{
     Asset, Digests, Error, Kind as Thing, ListedAsset, ListedVersion, Listing, OpenRepository,
-    Origin, OriginType, PackageId, Purpose, Result, Timestamp, Version,
+    Origin, OriginType, PackageId, Purpose, Result, Timestamp,
 };
 use futures_util::StreamExt as _;
 use http::header::{CACHE_CONTROL, RANGE, VARY};
@@ -213,36 +213,25 @@ pub(crate) async fn asset(
 /// The file at a place, whose version may be spelled in another way than the one that is recorded or listed.
 async fn find(repository: &OpenRepository, place: &Place, purpose: Purpose) -> Result<Asset> {
     let name = place.name.as_str();
-    let is_of_version = Distribution::parse(name, place.package.name.as_str())
-        .is_some_and(|file| version::are_equal(file.version, &place.version));
+    let stated = Distribution::parse(name, place.package.name.as_str())
+        .filter(|file| version::are_equal(file.version, &place.version))
+        .and_then(|file| version::as_given(file.version).ok());
     let asked = version::as_given(&place.version).ok();
-    let Some(asked) = asked.filter(|_| is_of_version) else {
+    let (Some(stated), Some(mut asked)) = (stated, asked) else {
         return Err(no_file(place));
     };
-    let id = |version: Version| place.package.version(version).asset(place.name.clone());
-    let absent = match repository.asset(&id(asked.clone()), purpose).await {
-        Err(error @ Error::NotFound { .. }) => error,
-        found => return found,
-    };
-    let is_other_spelling =
-        |known: &Version| *known != asked && version::are_equal(known.as_str(), asked.as_str());
-    let recorded = repository.versions(&place.package).await?;
-    let mut spelling = recorded
-        .into_iter()
-        .map(|record| record.version)
-        .find(is_other_spelling);
-    if spelling.is_none() {
-        let listing = repository.package(&place.package).await?;
-        spelling = listing
+    // Pages spell a version as most of its files do. Who spells it otherwise has not got that from a page.
+    if stated != asked
+        && let Some(listing) = repository.package(&place.package).await?
+        && let Some(listed) = listing
+            .versions
             .into_iter()
-            .flat_map(|listing| listing.versions)
-            .map(|listed| listed.version)
-            .find(is_other_spelling);
+            .find(|listed| version::are_equal(listed.version.as_str(), asked.as_str()))
+    {
+        asked = listed.version;
     }
-    match spelling {
-        Some(version) => repository.asset(&id(version), purpose).await,
-        None => Err(absent),
-    }
+    let id = place.package.version(asked).asset(place.name.clone());
+    repository.asset(&id, purpose).await
 }
 
 fn no_file(place: &Place) -> Error {
@@ -305,9 +294,12 @@ fn key(repository: &OpenRepository, place: &Place, asset: &Asset) -> Option<Stri
         return Some(sha256.to_owned());
     }
     let place_of_promise = &repository.repository().arn;
+    let facts = Facts::parse(asset.promised_document().unwrap_or_default());
     Some(format!(
-        "{place_of_promise}/{}/{}/{sha256}",
-        place.package.name, place.name
+        "{place_of_promise}/{}/{}/{sha256}/{}",
+        place.package.name,
+        place.name,
+        facts.core_metadata.unwrap_or_default()
     ))
 }
 
