@@ -10,7 +10,7 @@ use store::{ByteStream, Digests, Location};
 use crate::fetch::{Arriving, Fetched};
 use crate::names::{AssetId, AssetName, VersionId};
 use crate::package::{OriginType, Status, VersionRecord};
-use crate::remote::RemoteBody;
+use crate::remote::{Asking, Document, Remote, RemoteAsset};
 use crate::repository::Repository;
 use crate::screen::{View, screen, screen_bytes};
 use crate::shelf::ShelvedAsset;
@@ -49,11 +49,16 @@ enum Source {
     /// On its way from a registry, to be retained in a repository.
     Arriving(Arc<Arriving>, Arc<Repository>),
     /// Seen at a registry, not fetched: where it would be taken from and retained.
-    Seen {
-        size_bytes: Option<u64>,
-        connected: Arc<Repository>,
-        wanting: Arc<Repository>,
-    },
+    Seen(Box<Seen>),
+}
+
+/// A file that was looked for at a registry and not fetched.
+pub(crate) struct Seen {
+    pub(crate) remote: Remote,
+    pub(crate) place: RemoteAsset,
+    pub(crate) size_bytes: Option<u64>,
+    pub(crate) connected: Arc<Repository>,
+    pub(crate) wanting: Arc<Repository>,
 }
 
 impl Asset {
@@ -85,21 +90,14 @@ impl Asset {
     pub(crate) fn seen(
         catalog: &Catalog,
         id: &AssetId,
-        head: &RemoteBody,
-        connected: Arc<Repository>,
-        wanting: Arc<Repository>,
+        modified: Option<Timestamp>,
+        seen: Seen,
     ) -> Self {
-        let source = Source::Seen {
-            size_bytes: head.size_bytes,
-            connected,
-            wanting,
-        };
-        let modified = head.modified.unwrap_or_else(|| catalog.now());
         Self {
             id: id.clone(),
-            modified,
+            modified: modified.unwrap_or_else(|| catalog.now()),
             catalog: catalog.clone(),
-            source,
+            source: Source::Seen(Box::new(seen)),
         }
     }
 
@@ -109,7 +107,7 @@ impl Asset {
             Source::Recorded(asset) => Some(asset.record.size_bytes),
             Source::Derived(record, _) => Some(record.size_bytes),
             Source::Arriving(arriving, _) => arriving.size_bytes(),
-            Source::Seen { size_bytes, .. } => *size_bytes,
+            Source::Seen(seen) => seen.size_bytes,
         }
     }
 
@@ -118,7 +116,46 @@ impl Asset {
         match &self.source {
             Source::Recorded(asset) => Some(&asset.record.digests),
             Source::Derived(record, _) => Some(&record.digests),
-            Source::Arriving(..) | Source::Seen { .. } => None,
+            Source::Arriving(..) | Source::Seen(_) => None,
+        }
+    }
+
+    /// Its SHA-256 in hex: known, or, of a file that was only looked at, promised by its registry.
+    pub fn sha256(&self) -> Option<&str> {
+        match &self.source {
+            Source::Seen(seen) => seen.place.promise.sha256.as_deref(),
+            _ => self.digests().map(|digests| digests.sha256.as_str()),
+        }
+    }
+
+    /// Whether it was only looked at: nothing of it is here.
+    pub fn is_elsewhere(&self) -> bool {
+        matches!(self.source, Source::Seen(_))
+    }
+
+    /// A part of a file that was only looked at, from its registry and not kept. `None`: the registry sends no parts.
+    pub async fn part(&self, range: Range<u64>) -> Result<Option<ByteStream>> {
+        match &self.source {
+            Source::Seen(seen) => Ok(seen.remote.open_part(&seen.place.path, range).await?),
+            _ => self.bytes(Some(range)).await.map(Some),
+        }
+    }
+
+    /// A document that stands beside a file that was only looked at, its address the file's and then `suffix`. `None`:
+    /// there is none, or the file is here.
+    pub async fn beside(&self, suffix: &str, asking: &Asking) -> Result<Option<Document>> {
+        let Source::Seen(seen) = &self.source else {
+            return Ok(None);
+        };
+        let path = format!("{}{suffix}", seen.place.path);
+        Ok(seen.remote.document(&path, asking).await?)
+    }
+
+    /// The format's own document of a file that was only looked at, as its registry's list has it.
+    pub fn promised_document(&self) -> Option<&str> {
+        match &self.source {
+            Source::Seen(seen) => seen.place.document.as_deref(),
+            _ => None,
         }
     }
 
@@ -126,7 +163,7 @@ impl Asset {
     pub(crate) fn location(&self) -> Option<&Location> {
         match &self.source {
             Source::Recorded(asset) => Some(&asset.location),
-            Source::Derived(..) | Source::Arriving(..) | Source::Seen { .. } => None,
+            Source::Derived(..) | Source::Arriving(..) | Source::Seen(_) => None,
         }
     }
 
@@ -135,7 +172,7 @@ impl Asset {
         match &self.source {
             Source::Recorded(asset) => self.catalog.0.blobs.cached(&asset.location),
             Source::Derived(_, bytes) => Some(bytes.clone()),
-            Source::Arriving(..) | Source::Seen { .. } => None,
+            Source::Arriving(..) | Source::Seen(_) => None,
         }
     }
 
@@ -145,13 +182,16 @@ impl Asset {
         let (arriving, wanting) = match self.source {
             Source::Recorded(_) | Source::Derived(..) => return Ok(self),
             Source::Arriving(arriving, wanting) => (Some(arriving), wanting),
-            Source::Seen {
-                connected, wanting, ..
-            } => match self.catalog.fetch(&connected, &wanting, &self.id).await? {
-                Some(Fetched::Arriving(arriving)) => (Some(arriving), wanting),
-                Some(Fetched::Kept) => (None, wanting),
-                None => return Err(no_asset(&self.id)),
-            },
+            Source::Seen(seen) => {
+                let Seen {
+                    connected, wanting, ..
+                } = *seen;
+                match self.catalog.fetch(&connected, &wanting, &self.id).await? {
+                    Some(Fetched::Arriving(arriving)) => (Some(arriving), wanting),
+                    Some(Fetched::Kept) => (None, wanting),
+                    None => return Err(no_asset(&self.id)),
+                }
+            }
         };
         if let Some(arriving) = arriving {
             arriving.kept().await?;
@@ -182,7 +222,7 @@ impl Asset {
                 )))
             }
             Source::Arriving(arriving, _) => Ok(arriving.bytes()),
-            Source::Seen { .. } => Err(Error::internal(
+            Source::Seen(_) => Err(Error::internal(
                 "an asset that was only looked at has no bytes",
             )),
         }

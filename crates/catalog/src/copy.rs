@@ -270,6 +270,7 @@ impl Step<'_> {
                 })
                 .collect(),
             manifest: row.manifest()?,
+            yields: false,
             document: row.document.clone(),
             labels,
             status: row.record.status,

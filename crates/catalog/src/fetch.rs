@@ -500,6 +500,7 @@ impl Fetch<'_> {
                 document: place.document,
             }],
             manifest,
+            yields: !self.format.outweighs(&self.id),
             document: described.document,
             labels: Vec::new(),
             status: Status::Published,

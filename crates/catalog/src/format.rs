@@ -3,6 +3,7 @@
 //! The catalog keeps packages of every format alike; where formats differ (what a name may be, which version is newer,
 //! what a public registry's documents look like) it asks through this trait, and never by name.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::future::Future;
 use std::io::{Read, Seek};
@@ -42,6 +43,12 @@ pub trait Format: Send + Sync + 'static {
     /// Which of two versions is newer.
     fn order(&self, a: &Version, b: &Version) -> Ordering;
 
+    /// One text for all spellings of a version that mean the same (`1.0` and `1.0.0`): of two such, in different places,
+    /// only the nearer one counts.
+    fn identity<'a>(&self, version: &'a Version) -> Cow<'a, str> {
+        Cow::Borrowed(version.as_str())
+    }
+
     /// How versions get here and change, as data.
     fn retention(&self) -> Retention;
 
@@ -71,6 +78,12 @@ pub trait Format: Send + Sync + 'static {
     /// The label of the version that a person would want to see, where there is one (npm's `latest`).
     fn display_label(&self) -> Option<&'static str> {
         None
+    }
+
+    /// Whether what such an asset says of its version counts more than what another one said before.
+    fn outweighs(&self, asset: &AssetId) -> bool {
+        let _ = asset;
+        true
     }
 
     /// Whether its lists show the documents and files of versions: then [`crate::Listing`] has them.

@@ -286,7 +286,8 @@ enum Decided {
 /// The versions of a package, as they are found on the way. The first that has a version decides about it.
 struct Merging {
     format: &'static dyn Format,
-    decided: HashMap<Version, Decided>,
+    /// By [`Format::identity`].
+    decided: HashMap<String, Decided>,
     versions: Vec<ListedVersion>,
     /// With the distance of whoever has them.
     labels: Vec<(usize, BTreeMap<String, Version>)>,
@@ -310,7 +311,8 @@ impl Merging {
 
     fn add_recorded(&mut self, row: VersionRow, assets: Vec<ListedAsset>) {
         let record = &row.record;
-        if let Some(decided) = self.decided.get_mut(&record.version) {
+        let identity = self.format.identity(&record.version).into_owned();
+        if let Some(decided) = self.decided.get_mut(&identity) {
             // What was published on the way, or is held back there, is not mixed with what the registry says now.
             let is_open = record.origin.origin_type == OriginType::External
                 && screen(record.status, View::Serve, String::new).is_ok();
@@ -320,14 +322,14 @@ impl Merging {
             return;
         }
         if screen(record.status, View::List, String::new).is_err() {
-            self.decided.insert(record.version.clone(), Decided::Hidden);
+            self.decided.insert(identity, Decided::Hidden);
             return;
         }
         let decided = Decided::Shown {
             index: self.versions.len(),
             refreshed_by: record.origin.connection.clone(),
         };
-        self.decided.insert(record.version.clone(), decided);
+        self.decided.insert(identity, decided);
         let listed = listed(row, assets);
         self.changed = self.changed.max(listed.published);
         self.versions.push(listed);
@@ -338,8 +340,9 @@ impl Merging {
         self.changed = self.changed.max(Some(listing.changed));
         self.labels.push((depth, listing.labels));
         for seen in listing.versions {
-            match self.decided.get(&seen.version) {
-                None => self.add_seen(connection, seen),
+            let identity = self.format.identity(&seen.version).into_owned();
+            match self.decided.get(&identity) {
+                None => self.add_seen(connection, identity, seen),
                 Some(Decided::Shown {
                     index,
                     refreshed_by: Some(by),
@@ -349,12 +352,12 @@ impl Merging {
         }
     }
 
-    fn add_seen(&mut self, connection: &ConnectionName, seen: RemoteVersion) {
+    fn add_seen(&mut self, connection: &ConnectionName, identity: String, seen: RemoteVersion) {
         let decided = Decided::Shown {
             index: self.versions.len(),
             refreshed_by: None,
         };
-        self.decided.insert(seen.version.clone(), decided);
+        self.decided.insert(identity, decided);
         self.versions.push(ListedVersion {
             version: seen.version,
             status: Status::Published,
@@ -384,8 +387,10 @@ impl Merging {
                 .then_with(|| a.version.cmp(&b.version))
         });
         let mut labels = labels::merge(self.labels);
-        labels
-            .retain(|_, version| matches!(self.decided.get(version), Some(Decided::Shown { .. })));
+        labels.retain(|_, version| {
+            let identity = format.identity(version);
+            matches!(self.decided.get(&*identity), Some(Decided::Shown { .. }))
+        });
         Ok(Some(Listing {
             package: id.clone(),
             labels,

@@ -124,10 +124,11 @@ impl Publication {
         let here = here.ok_or_else(|| Error::internal("a walk has no beginning"))?;
         walk.ruling()
             .may_publish(&repository, here.package.as_ref(), by.now)?;
-        let existing = match &here.package {
-            Some(package) => catalog.recorded_version(package, &id.version).await?,
-            None => None,
-        };
+        let mut id = id;
+        let existing = catalog.recorded_as(&here, format, &id).await?;
+        if let Some(row) = &existing {
+            id.version.clone_from(&row.record.version);
+        }
         match existing.as_ref().map(|row| row.record.status) {
             Some(status @ (Status::Archived | Status::Disposed)) => {
                 return Err(Error::conflict(
@@ -197,6 +198,14 @@ impl Publication {
     /// The version as it was when the publication began, if it existed.
     pub fn existing(&self) -> Option<&VersionRecord> {
         self.existing.as_ref().map(|row| &row.record)
+    }
+
+    /// The files of that version.
+    pub async fn existing_files(&self) -> Result<Vec<AssetRecord>> {
+        match &self.existing {
+            Some(row) => self.catalog.recorded_assets(&row.id).await,
+            None => Ok(Vec::new()),
+        }
     }
 
     /// Stores a file: streams it, computes its digests, compares them with the promise. Nothing is visible yet.
@@ -308,6 +317,7 @@ impl Publication {
             published_upstream: None,
             assets: added,
             manifest,
+            yields: false,
             document,
             labels,
             status: if then == Then::Publish {

@@ -44,6 +44,23 @@ impl OpenRepository {
     }
 }
 
+impl OpenRepository {
+    /// Bytes of an asset, at most: what announces more can be refused before it is sent.
+    pub fn asset_limit_bytes(&self) -> u64 {
+        self.catalog.0.limits.asset_size_bytes
+    }
+
+    /// The same as [`OpenRepository::receive`] before even the package is known, from whoever may read: a form may have its file before its fields.
+    /// Nothing can be done with the bytes but to add them to a publication, which asks for the permission.
+    pub async fn receive_unnamed(&self) -> Result<Receiving> {
+        self.may_read().await?;
+        let limit_bytes = self.catalog.0.limits.asset_size_bytes;
+        Ok(Receiving {
+            incoming: self.catalog.0.blobs.incoming(limit_bytes),
+        })
+    }
+}
+
 impl Receiving {
     /// Takes the next bytes. Errors: `TooLarge`.
     pub async fn write(&mut self, bytes: Bytes) -> Result<()> {

@@ -303,6 +303,8 @@ pub(crate) struct Recording {
     pub(crate) assets: Vec<NewAsset>,
     /// What it says of itself; `None` leaves what is there.
     pub(crate) manifest: Option<Manifest>,
+    /// Whether that is only for a version of which nothing is known.
+    pub(crate) yields: bool,
     /// The format's own document of it; `None` leaves what is there.
     pub(crate) document: Option<String>,
     /// Names that are to mean this version from now on.
@@ -353,7 +355,9 @@ pub(crate) fn record(
         row.record.status = new.status;
     }
     let mut described = false;
-    if let Some(manifest) = &new.manifest {
+    if let Some(manifest) = &new.manifest
+        && !(new.yields && row.manifest != NO_MANIFEST)
+    {
         let manifest = serde_json::to_string(manifest).map_err(Error::internal)?;
         described = row.manifest != manifest;
         row.manifest = manifest;
@@ -518,7 +522,8 @@ pub(crate) fn retain(
             tracing::warn!(version = %id, repository = %to.name, "not kept: a version may not have so many assets");
             return Ok(true);
         }
-        knows_itself = target.manifest != NO_MANIFEST;
+        // With a further file it is described as it is where that comes from.
+        knows_itself = target.manifest != NO_MANIFEST && wanted.is_empty();
     }
     let (manifest, document) = if knows_itself {
         (None, None)
@@ -540,6 +545,7 @@ pub(crate) fn retain(
             })
             .collect(),
         manifest,
+        yields: false,
         document,
         labels: Vec::new(),
         status: source.record.status,

@@ -3,10 +3,11 @@
 //! Depth first, as listed, each once ("upstreams-and-origin" 2 of the specification). Where [`origin`] does not let a
 //! package come in, there is nothing behind a repository for that package.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use crate::asset::Asset;
+use crate::asset::{Asset, Seen};
 use crate::fetch::Fetched;
 use crate::format::Format;
 use crate::names::{AssetId, PackageId, Version, VersionId};
@@ -203,12 +204,16 @@ impl Catalog {
         id: &AssetId,
         purpose: Purpose,
     ) -> Result<Option<Asset>> {
-        let version = &id.version;
-        let mut walk = Walk::begin(self, from, format, &version.package).await?;
+        let mut walk = Walk::begin(self, from, format, &id.version.package).await?;
         while let Some(stop) = walk.next(self).await? {
-            if let Some(package) = &stop.package
-                && let Some(row) = self.recorded_version(package, &version.version).await?
-            {
+            if let Some(row) = self.recorded_as(&stop, format, &id.version).await? {
+                // As it is spelled there.
+                let id = &id
+                    .version
+                    .package
+                    .version(row.record.version.clone())
+                    .asset(id.name.clone());
+                let version = &id.version;
                 // The first that has the version decides, whatever others have.
                 screen(row.record.status, View::Serve, || id.to_string()).map_err(Error::Held)?;
                 if let Some(asset) = self.open_recorded(&stop.repository, id).await? {
@@ -310,16 +315,21 @@ impl Catalog {
             let Some(place) = format.locate(remote, id).await? else {
                 return Ok(None);
             };
-            let Some(head) = remote.head(&place.path).await? else {
-                return Ok(None);
+            let (mut size_bytes, mut modified) = (place.promise.size_bytes, place.published);
+            if size_bytes.is_none() {
+                let Some(head) = remote.head(&place.path).await? else {
+                    return Ok(None);
+                };
+                (size_bytes, modified) = (head.size_bytes, head.modified);
+            }
+            let seen = Seen {
+                remote: remote.clone(),
+                place,
+                size_bytes,
+                connected: Arc::clone(connected),
+                wanting: Arc::clone(from),
             };
-            return Ok(Some(Asset::seen(
-                self,
-                id,
-                &head,
-                Arc::clone(connected),
-                Arc::clone(from),
-            )));
+            return Ok(Some(Asset::seen(self, id, modified, seen)));
         }
         match self.fetch(connected, from, id).await? {
             None => Ok(None),
@@ -345,9 +355,10 @@ impl Catalog {
     ) -> Result<Option<String>> {
         let lists = async |remote: &Remote| match format.look_up(remote, &id.package).await {
             Ok(listing) => listing.is_some_and(|list| {
+                let wanted = format.identity(&id.version);
                 list.versions
                     .iter()
-                    .any(|listed| listed.version == id.version)
+                    .any(|listed| format.identity(&listed.version) == wanted)
             }),
             Err(error) => {
                 tracing::warn!(version = %id, error = %error, "published without asking a registry");
@@ -360,9 +371,7 @@ impl Catalog {
             return Ok(Some(remote.connection().to_string()));
         }
         while let Some(stop) = walk.next(self).await? {
-            if let Some(package) = &stop.package
-                && self.recorded_version(package, &id.version).await?.is_some()
-            {
+            if self.recorded_as(&stop, format, id).await?.is_some() {
                 return Ok(Some(format!(
                     "upstream repository '{}'",
                     stop.repository.name
@@ -396,6 +405,29 @@ impl Catalog {
         let values = record::package_key(repository, id);
         let rows = self.0.database.rows(PACKAGE, values).await?;
         rows.first().map(record::read_package).transpose()
+    }
+
+    /// What a repository records of one version, be it under another spelling ([`Format::identity`]).
+    pub(crate) async fn recorded_as(
+        &self,
+        stop: &Stop,
+        format: &dyn Format,
+        id: &VersionId,
+    ) -> Result<Option<VersionRow>> {
+        let Some(package) = &stop.package else {
+            return Ok(None);
+        };
+        let exactly = self.recorded_version(package, &id.version).await?;
+        // Borrowed: in this format each spelling is a version of its own.
+        let (None, Cow::Owned(wanted)) = (&exactly, format.identity(&id.version)) else {
+            return Ok(exactly);
+        };
+        let rows = self
+            .recorded_versions(&stop.repository, &id.package)
+            .await?;
+        Ok(rows
+            .into_iter()
+            .find(|row| format.identity(&row.record.version) == wanted))
     }
 
     /// What a repository records of one version.

@@ -31,12 +31,15 @@ pub async fn deliver(
     content_type: &'static str,
     extra: impl IntoIterator<Item = (HeaderName, HeaderValue)>,
 ) -> Result<Response<Body>, Error> {
-    let asset =
-        if asset.digests().is_none() && CONDITIONS.iter().any(|name| headers.contains_key(name)) {
-            asset.settled().await?
-        } else {
-            asset
-        };
+    // What is elsewhere and promised can be weighed as it is: asking for parts of it is no reason to take it.
+    let is_promised =
+        asset.is_elsewhere() && asset.sha256().is_some() && asset.size_bytes().is_some();
+    let is_asked_about = CONDITIONS.iter().any(|name| headers.contains_key(name));
+    let asset = if asset.digests().is_none() && !is_promised && is_asked_about {
+        asset.settled().await?
+    } else {
+        asset
+    };
     let mut out = HeaderMap::with_capacity(16);
     out.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     out.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
@@ -44,9 +47,9 @@ pub async fn deliver(
     out.insert(CONTENT_DISPOSITION, HeaderValue::from_static("attachment"));
     insert(&mut out, LAST_MODIFIED, asset.modified.http_date());
 
-    let outcome = match (asset.digests(), asset.size_bytes()) {
-        (Some(digests), Some(size_bytes)) => {
-            let etag = format!("\"{}\"", digests.sha256);
+    let outcome = match (asset.sha256(), asset.size_bytes()) {
+        (Some(sha256), Some(size_bytes)) => {
+            let etag = format!("\"{sha256}\"");
             let conditions = Conditions {
                 etag: &etag,
                 modified: Some(asset.modified),
@@ -56,13 +59,15 @@ pub async fn deliver(
             let outcome = conditions.outcome(method, headers);
             out.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
             insert(&mut out, ETAG, etag);
-            insert(&mut out, X_CHECKSUM_SHA1, digests.sha1.clone());
-            insert(&mut out, X_CHECKSUM_MD5, digests.md5.clone());
-            insert(&mut out, X_CHECKSUM_SHA256, digests.sha256.clone());
             outcome
         }
         _ => Outcome::Whole,
     };
+    if let Some(digests) = asset.digests() {
+        insert(&mut out, X_CHECKSUM_SHA1, digests.sha1.clone());
+        insert(&mut out, X_CHECKSUM_MD5, digests.md5.clone());
+        insert(&mut out, X_CHECKSUM_SHA256, digests.sha256.clone());
+    }
     for (name, value) in extra {
         out.insert(name, value);
     }
@@ -77,6 +82,8 @@ pub async fn deliver(
                 empty()
             } else if let Some(bytes) = asset.in_memory() {
                 full(bytes)
+            } else if asset.is_elsewhere() {
+                streamed(asset.settled().await?.bytes(None).await?)
             } else {
                 streamed(asset.bytes(None).await?)
             }
@@ -88,7 +95,10 @@ pub async fn deliver(
             out.insert(CONTENT_LENGTH, (part.end - part.start).into());
             match (asset.in_memory(), as_indexes(&part)) {
                 (Some(bytes), Some(part)) if part.end <= bytes.len() => full(bytes.slice(part)),
-                _ => streamed(asset.bytes(Some(part)).await?),
+                _ => match asset.part(part.clone()).await? {
+                    Some(bytes) => streamed(bytes),
+                    None => streamed(asset.settled().await?.bytes(Some(part)).await?),
+                },
             }
         }
         Outcome::Unsatisfiable => {

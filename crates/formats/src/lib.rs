@@ -8,8 +8,10 @@ mod deliver;
 mod document;
 pub mod generic;
 pub mod maven;
+mod multipart;
 pub mod npm;
 mod protocol;
+pub mod pypi;
 mod refusal;
 mod tar;
 pub mod upload;
@@ -42,6 +44,7 @@ impl Protocols {
         let all: Vec<Box<dyn Protocol>> = vec![
             Box::new(maven::Maven { rules: rules.maven }),
             Box::new(npm::Npm { rules: rules.npm }),
+            Box::new(pypi::Pypi),
             Box::new(generic::Generic {
                 rules: rules.generic,
             }),

@@ -41,6 +41,8 @@ pub(crate) struct Config {
     pub(crate) blobs: BlobsAddress,
     pub(crate) blob_settings: BlobSettings,
     pub(crate) upstreams: BTreeMap<ConnectionName, Url>,
+    /// Hosts that registries may point to whatever their addresses are.
+    pub(crate) registry_hosts: BTreeSet<String>,
     pub(crate) complete_versions: bool,
     pub(crate) formats: formats::Rules,
     pub(crate) oidc: Oidc,
@@ -405,6 +407,7 @@ impl Reader<'_> {
             blobs: self.parsed("blobs", &default(Setting::named("blobs"), &data)),
             blob_settings: self.blob_settings(),
             upstreams: self.upstreams(),
+            registry_hosts: self.registry_hosts(),
             complete_versions: self.value("complete-versions"),
             formats: self.formats(),
             oidc: Oidc {
@@ -631,6 +634,20 @@ impl Reader<'_> {
             }
         }
         networks
+    }
+
+    fn registry_hosts(&mut self) -> BTreeSet<String> {
+        let mut hosts = BTreeSet::new();
+        for written in self.raw.all("registry-host") {
+            match url::Host::parse(&written.text) {
+                Ok(host) => _ = hosts.insert(host.to_string()),
+                Err(_) => self.mistakes.push(format!(
+                    "`registry-host` ({}) is `{}`: it is a name or an address, without scheme, port and path",
+                    written.origin, written.text
+                )),
+            }
+        }
+        hosts
     }
 
     fn blob_settings(&mut self) -> BlobSettings {

@@ -135,6 +135,7 @@ pub(crate) async fn house(config: &Config, ground: Ground) -> anyhow::Result<Arc
         formats: protocols.formats(),
         remotes: RemoteSettings {
             addresses: config.upstreams.clone(),
+            hosts: config.registry_hosts.clone(),
             ..RemoteSettings::default()
         },
         completes_versions: config.complete_versions,

@@ -91,7 +91,7 @@ impl Registry {
     }
 
     /// The address of `path`. `None` when it would lead out of the registry, up past its base.
-    fn address(&self, path: &str) -> Option<Url> {
+    pub(super) fn address(&self, path: &str) -> Option<Url> {
         if path.starts_with("https://") || path.starts_with("http://") {
             return without_user(Url::parse(path).ok()?);
         }
@@ -350,7 +350,7 @@ impl Client {
         for _ in 0..=MAX_REDIRECTS {
             let response = self.send(registry, request, &from, &url).await?;
             if !is_redirect(response.status()) {
-                return self.read_head(registry, response);
+                return self.read_head(registry, request, response);
             }
             let location = response.headers().get(header::LOCATION);
             let location = location.and_then(|value| value.to_str().ok());
@@ -372,8 +372,14 @@ impl Client {
         from: &str,
         url: &Url,
     ) -> Result<reqwest::Response, Fault> {
-        let place = guard::check(&registry.base, from, url, &self.proxies)
-            .map_err(|refused| Fault::wrong(registry, points_to(refused)))?;
+        let place = guard::check(
+            &registry.base,
+            &self.settings.hosts,
+            from,
+            url,
+            &self.proxies,
+        )
+        .map_err(|refused| Fault::wrong(registry, points_to(refused)))?;
         let url = without_user(url.clone())
             .ok_or_else(|| Fault::wrong(registry, points_to(Refused::Host)))?;
         let client = match place {
@@ -398,10 +404,23 @@ impl Client {
     }
 
     /// What an answer means that is no redirect.
-    fn read_head(&self, registry: &Registry, response: reqwest::Response) -> Result<Answer, Fault> {
+    fn read_head(
+        &self,
+        registry: &Registry,
+        request: &Request,
+        response: reqwest::Response,
+    ) -> Result<Answer, Fault> {
         let status = response.status();
         let (gravity, passing) = match status {
             StatusCode::OK => return Ok(Answer::Found(response)),
+            StatusCode::PARTIAL_CONTENT
+                if request
+                    .headers
+                    .iter()
+                    .any(|(name, _)| name == header::RANGE) =>
+            {
+                return Ok(Answer::Found(response));
+            }
             StatusCode::NOT_MODIFIED => return Ok(Answer::Unchanged(response.headers().clone())),
             StatusCode::NOT_FOUND | StatusCode::GONE => return Ok(Answer::Absent),
             StatusCode::BAD_GATEWAY

@@ -7,7 +7,7 @@
 //! through a redirect or an address in a document, must be public. What is given up: behind an HTTP proxy the proxy
 //! resolves the names, so there only addresses in numbers are looked at.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
@@ -47,9 +47,10 @@ pub(super) struct NotResolved(#[source] Option<std::io::Error>);
 
 /// Says where `url` is for the registry at `base`, coming from an address of scheme `from`.
 ///
-/// `proxies` are the proxies on the way: they may be connected to, so they must not be asked for.
+/// `hosts` are those that the operator trusts besides; `proxies` are the proxies on the way: they may be connected to, so they must not be asked for.
 pub(super) fn check(
     base: &Url,
+    hosts: &BTreeSet<String>,
     from: &str,
     url: &Url,
     proxies: &HashSet<String>,
@@ -59,7 +60,8 @@ pub(super) fn check(
         return Err(Refused::Scheme);
     }
     let host = url.host().ok_or(Refused::Host)?;
-    if base.host().as_ref() == Some(&host) {
+    let is_named = url.host_str().is_some_and(|host| hosts.contains(host));
+    if base.host().as_ref() == Some(&host) || is_named {
         return Ok(Place::Configured);
     }
     let public = match host {
@@ -304,6 +306,7 @@ mod tests {
         let proxies = HashSet::from(["proxy.test".to_owned()]);
         let (http, https) = ("http://registry.test/a/", "https://registry.test/a/");
         let inside = "http://127.0.0.1:81/";
+        let hosts = BTreeSet::from(["10.1.2.3".to_owned()]);
         for (base, from, to, expected) in [
             (
                 https,
@@ -369,6 +372,13 @@ mod tests {
                 Err(Refused::NotPublic),
             ),
             (
+                https,
+                "https",
+                "https://10.1.2.3:8443/",
+                Ok(Place::Configured),
+            ),
+            (https, "https", "http://10.1.2.3/", Err(Refused::Scheme)),
+            (
                 inside,
                 "http",
                 "http://169.254.169.254/",
@@ -376,7 +386,7 @@ mod tests {
             ),
         ] {
             let url = Url::parse(to).unwrap();
-            let found = check(&Url::parse(base).unwrap(), from, &url, &proxies);
+            let found = check(&Url::parse(base).unwrap(), &hosts, from, &url, &proxies);
             assert_eq!(found, expected, "{base} from {from} to {to}");
         }
     }

@@ -20,17 +20,18 @@ mod guard;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
 use aws::{Clock, Timestamp};
 use bytes::Bytes;
 use futures_util::stream;
-use http::Method;
 use http::header::{self, HeaderMap, HeaderValue};
+use http::{Method, StatusCode};
 use moka::sync::Cache;
 use store::{BlobStore, ByteStream, Database};
 use url::Url;
@@ -84,6 +85,8 @@ pub struct RemoteSettings {
     /// Address of each connection's registry: a base to which paths are appended, ending in `/`. A user and password in it
     /// are sent to its scheme, host and port alone, as `Basic` authorization.
     pub addresses: BTreeMap<ConnectionName, Url>,
+    /// Further hosts that registries may point to although their addresses are not public.
+    pub hosts: BTreeSet<String>,
     /// Until a connection is made. Default 3 s.
     pub connect_timeout: Duration,
     /// Until the first byte of an answer, redirects and retries included. Default 10 s.
@@ -103,6 +106,7 @@ impl Default for RemoteSettings {
     fn default() -> Self {
         Self {
             addresses: BTreeMap::new(),
+            hosts: BTreeSet::new(),
             connect_timeout: Duration::from_secs(3),
             first_byte_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(30),
@@ -124,6 +128,7 @@ impl fmt::Debug for RemoteSettings {
             .collect();
         out.debug_struct("RemoteSettings")
             .field("addresses", &addresses)
+            .field("hosts", &self.hosts)
             .field("connect_timeout", &self.connect_timeout)
             .field("first_byte_timeout", &self.first_byte_timeout)
             .field("idle_timeout", &self.idle_timeout)
@@ -433,6 +438,51 @@ impl Remote {
         Ok(Some(remote_body(&head, body)))
     }
 
+    /// A part of an asset, as a stream. `None`: it is not there, or the registry sends no parts.
+    pub async fn open_part(
+        &self,
+        path: &str,
+        range: Range<u64>,
+    ) -> Result<Option<ByteStream>, RemoteError> {
+        let registry = self.registry()?;
+        let last = range.end.saturating_sub(1);
+        let asked = HeaderValue::try_from(format!("bytes={}-{last}", range.start))
+            .map_err(|_| registry.wrong("a part that cannot be asked for"))?;
+        let mut headers = as_they_are();
+        headers.push((header::RANGE, asked));
+        let request = Request {
+            method: Method::GET,
+            path: path.to_owned(),
+            headers,
+            body: None,
+        };
+        let Answer::Found(response) = self.house.client.ask(registry, &request).await? else {
+            return Ok(None);
+        };
+        if response.status() != StatusCode::PARTIAL_CONTENT {
+            return Ok(None);
+        }
+        let came = response.headers().get(header::CONTENT_RANGE);
+        let came = came.and_then(|value| value.to_str().ok());
+        let expected = format!("bytes {}-{last}/", range.start);
+        if !came.is_some_and(|came| came.starts_with(&expected)) {
+            return Err(registry.wrong("another part than the one that was asked for"));
+        }
+        let settings = &self.house.client.settings;
+        Ok(Some(body::pieces(
+            response,
+            settings.idle_timeout,
+            settings.whole_timeout,
+        )))
+    }
+
+    /// The address that `reference` means in the document at `path`; `None` when that is none of the web.
+    pub fn resolve(&self, path: &str, reference: &str) -> Option<String> {
+        let document = self.registry.as_ref()?.address(path)?;
+        let found = document.join(reference).ok()?;
+        matches!(found.scheme(), "http" | "https").then(|| found.into())
+    }
+
     /// The head of an asset: everything but the bytes. `None`: it is not there.
     pub async fn head(&self, path: &str) -> Result<Option<RemoteBody>, RemoteError> {
         let response = self.ask(Method::HEAD, path, false).await?;
@@ -462,13 +512,7 @@ impl Remote {
         uncached: bool,
     ) -> Result<Option<reqwest::Response>, RemoteError> {
         let registry = self.registry()?;
-        let mut headers = vec![
-            (header::ACCEPT, HeaderValue::from_static("*/*")),
-            (
-                header::ACCEPT_ENCODING,
-                HeaderValue::from_static("identity"),
-            ),
-        ];
+        let mut headers = as_they_are();
         if uncached {
             headers.push((header::CACHE_CONTROL, HeaderValue::from_static("no-cache")));
         }
@@ -484,6 +528,17 @@ impl Remote {
             Answer::Unchanged(_) => Err(registry.wrong("`unchanged`, though nothing was at hand")),
         }
     }
+}
+
+/// The head of a request for bytes that are to come as they are.
+fn as_they_are() -> Vec<(header::HeaderName, HeaderValue)> {
+    vec![
+        (header::ACCEPT, HeaderValue::from_static("*/*")),
+        (
+            header::ACCEPT_ENCODING,
+            HeaderValue::from_static("identity"),
+        ),
+    ]
 }
 
 fn remote_body(head: &HeaderMap, body: ByteStream) -> RemoteBody {

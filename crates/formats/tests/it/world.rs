@@ -35,6 +35,8 @@ pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
+    /// What stands after the status, if that is not the usual.
+    pub(crate) reason: String,
 }
 
 impl Answer {
@@ -81,7 +83,7 @@ impl World {
             .unwrap();
         let registry = Registry::start().await;
         let remotes = RemoteSettings {
-            addresses: [CONNECTION, "public:npmjs"]
+            addresses: [CONNECTION, "public:npmjs", "public:pypi"]
                 .map(|name| (name.parse().unwrap(), registry.url().parse().unwrap()))
                 .into(),
             first_byte_timeout: Duration::from_secs(2),
@@ -245,6 +247,11 @@ impl World {
         Answer {
             status: parts.status,
             headers: parts.headers,
+            reason: parts
+                .extensions
+                .get::<hyper::ext::ReasonPhrase>()
+                .map(|phrase| String::from_utf8(phrase.as_bytes().to_vec()).unwrap())
+                .unwrap_or_default(),
             body: body.collect().await.unwrap().to_bytes(),
         }
     }

@@ -128,6 +128,8 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "How much memory may hold the bytes of small assets."),
     setting("upstream", "public:NAME=URL", "", Upstreams,
         "Address of the public registry behind an external connection. `packhouse upstreams detect --write` finds those that this machine's own clients use."),
+    setting("registry-host", "HOST", "", List,
+        "Further hosts that the public registries may point to although their addresses are not public: the file server of a mirror inside your network, say. Without a port."),
     setting("complete-versions", "BOOL", "true", Text,
         "Whether the further files of a version that was taken from a public registry (sources, documentation) are fetched in the background, or only when somebody asks for them."),
     setting("maven-require-pom", "", "false", Switch,

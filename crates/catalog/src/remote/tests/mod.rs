@@ -45,6 +45,7 @@ fn name() -> ConnectionName {
 /// Time-outs that a test can wait for, and a budget that is longer than any of them unless it says otherwise.
 fn settings(address: &str) -> RemoteSettings {
     RemoteSettings {
+        hosts: std::collections::BTreeSet::new(),
         addresses: BTreeMap::from([(name(), Url::parse(address).unwrap())]),
         connect_timeout: Duration::from_secs(5),
         first_byte_timeout: Duration::from_secs(5),

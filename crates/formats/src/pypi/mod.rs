@@ -1,0 +1,303 @@
+#![doc = include_str!("README.md")]
+
+mod archive;
+mod document;
+mod facts;
+mod filename;
+mod html;
+mod index;
+mod metadata;
+mod name;
+mod negotiate;
+mod publish;
+mod read;
+mod remote;
+mod request;
+mod tar;
+#[cfg(test)]
+mod tests;
+mod version;
+mod zip;
+
+use std::borrow::Cow;
+use std::cmp::Ordering;
+
+use bytes::Bytes;
+use catalog::{
+    Asking, AssetId, AssetName, BoxFuture, Connection, Described, Error, Format, FormatName,
+    InvalidName, ListedVersion, Manifest, OpenRepository, PackageId, ReadSeek, Remote, RemoteAsset,
+    RemoteError, RemoteListing, RemoteVersion, Retention, Unreadable, Version, VersionId,
+};
+use http::header::{ACCEPT, ALLOW, CONTENT_TYPE, LOCATION};
+use http::{HeaderValue, Request as HttpRequest, Response, StatusCode};
+
+use self::filename::{Distribution, Kind};
+use self::request::{FORMAT, Request};
+use crate::document::insert;
+use crate::protocol::{Body, Endpoint, Protocol, Step, empty};
+use crate::refusal::Refusal;
+use crate::upload;
+
+/// Python distributions: pip, uv, Poetry, PDM, twine.
+#[derive(Debug, Clone, Copy)]
+pub struct Pypi;
+
+impl Format for Pypi {
+    fn name(&self) -> FormatName {
+        FORMAT.clone()
+    }
+
+    fn connections(&self) -> &'static [Connection] {
+        const CONNECTIONS: &[Connection] = &[Connection {
+            name: "public:pypi",
+            title: "the Python Package Index",
+        }];
+        CONNECTIONS
+    }
+
+    fn package(
+        &self,
+        namespace: Option<&str>,
+        name: &str,
+        strict: bool,
+    ) -> Result<PackageId, InvalidName> {
+        name::package_as_given(namespace, name, strict)
+    }
+
+    fn version(&self, text: &str) -> Result<Version, InvalidName> {
+        version::as_given(text)
+    }
+
+    fn order(&self, a: &Version, b: &Version) -> Ordering {
+        version::compare(a.as_str(), b.as_str())
+    }
+
+    fn identity<'a>(&self, version: &'a Version) -> Cow<'a, str> {
+        version::identity(version.as_str())
+    }
+
+    fn retention(&self) -> Retention {
+        remote::RETENTION
+    }
+
+    fn asset(&self, name: &str) -> Result<AssetName, InvalidName> {
+        if !filename::is_plain(name) || Kind::strip(name).is_none() {
+            return Err(InvalidName::Refused(
+                "an asset of a Python package is a wheel or a source distribution".to_owned(),
+            ));
+        }
+        name.parse()
+    }
+
+    fn describes(&self, _asset: &AssetId) -> Option<u64> {
+        None
+    }
+
+    fn describe(&self, _asset: &AssetId, _bytes: &Bytes) -> Result<Manifest, Unreadable> {
+        Ok(Manifest::default())
+    }
+
+    fn inspects(&self, asset: &AssetId) -> bool {
+        remote::inspects(&asset.name)
+    }
+
+    fn inspect(&self, asset: &AssetId, file: &mut dyn ReadSeek, _place: &RemoteAsset) -> Described {
+        remote::inspect(asset, file)
+    }
+
+    fn outweighs(&self, asset: &AssetId) -> bool {
+        let project = asset.version.package.name.as_str();
+        Distribution::parse(asset.name.as_str(), project)
+            .is_some_and(|file| file.kind == Kind::Wheel)
+    }
+
+    fn lists_contents(&self) -> bool {
+        true
+    }
+
+    fn refresh(&self, kept: &mut ListedVersion, seen: &RemoteVersion) {
+        remote::refresh(kept, seen);
+    }
+
+    fn index(&self, package: &PackageId) -> Option<(String, Asking)> {
+        Some((remote::page(package), remote::PAGE))
+    }
+
+    fn companions(
+        &self,
+        _version: &VersionId,
+        _present: &[AssetName],
+        _describing: Option<&Bytes>,
+    ) -> Vec<AssetName> {
+        Vec::new()
+    }
+
+    fn look_up<'a>(
+        &'a self,
+        remote: &'a Remote,
+        package: &'a PackageId,
+    ) -> BoxFuture<'a, Result<Option<RemoteListing>, RemoteError>> {
+        Box::pin(remote::look_up(remote, package))
+    }
+
+    fn locate<'a>(
+        &'a self,
+        remote: &'a Remote,
+        asset: &'a AssetId,
+    ) -> BoxFuture<'a, Result<Option<RemoteAsset>, RemoteError>> {
+        Box::pin(remote::locate(remote, asset))
+    }
+
+    fn recognise(
+        &self,
+        asset: &AssetName,
+        content_type: Option<&str>,
+        head: &[u8],
+    ) -> Result<(), String> {
+        remote::recognise(asset, content_type, head)
+    }
+}
+
+impl Protocol for Pypi {
+    fn serve<'a>(
+        &'a self,
+        request: HttpRequest<Body>,
+        repository: &'a OpenRepository,
+    ) -> BoxFuture<'a, Result<Response<Body>, Error>> {
+        Box::pin(answer(request, repository))
+    }
+
+    /// The sentence stands in the reason phrase too: it is all that pip and twine show.
+    fn refuse(&self, error: &Error, accept: Option<&HeaderValue>) -> Response<Body> {
+        refused(&Refusal::of(error), accept)
+    }
+
+    fn connect(&self, endpoint: &Endpoint) -> Vec<Step> {
+        connect(endpoint)
+    }
+}
+
+fn refused(refusal: &Refusal, accept: Option<&HeaderValue>) -> Response<Body> {
+    let mut answer = refusal.answer(accept);
+    let reason = match &refusal.decision {
+        Some(decision) => format!("{} (decision {decision})", refusal.message),
+        None => refusal.message.clone(),
+    };
+    publish::set_reason(&mut answer, &reason);
+    answer
+}
+
+async fn answer(
+    request: HttpRequest<Body>,
+    repository: &OpenRepository,
+) -> Result<Response<Body>, Error> {
+    let (parts, mut body) = request.into_parts();
+    let accept = parts.headers.get(ACCEPT);
+    let parsed = match Request::parse(&parts.method, parts.uri.path()) {
+        Ok(parsed) => parsed,
+        Err(problem) => {
+            upload::drain(&parts.headers, &mut body).await;
+            let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::NOT_FOUND);
+            let mut answer = refused(&Refusal::new(status, problem.message), accept);
+            if status == StatusCode::METHOD_NOT_ALLOWED {
+                allow(&mut answer);
+            }
+            return Ok(answer);
+        }
+    };
+    match parsed {
+        Request::Options => {
+            let mut answer = Response::new(empty());
+            *answer.status_mut() = StatusCode::NO_CONTENT;
+            allow(&mut answer);
+            Ok(answer)
+        }
+        Request::Moved(to) => {
+            repository.may_read().await?;
+            let mut answer = Response::new(empty());
+            *answer.status_mut() = StatusCode::MOVED_PERMANENTLY;
+            insert(answer.headers_mut(), LOCATION, to);
+            Ok(answer)
+        }
+        Request::List => read::list(&parts, repository).await,
+        Request::Project(package) => read::page(&parts, repository, &package).await,
+        Request::File(place) => read::asset(&parts, repository, &place).await,
+        Request::Metadata(place) => read::metadata(&parts, repository, &place).await,
+        Request::Provenance(place) => read::provenance(&parts, repository, &place).await,
+        Request::Upload => {
+            if let Err(refusal) = upload::expectation(&parts.headers) {
+                return Ok(refused(&refusal, accept));
+            }
+            // `pip search` sends its questions to the same address.
+            let is_xml = parts
+                .headers
+                .get(CONTENT_TYPE)
+                .is_some_and(|value| value.as_bytes().starts_with(b"text/xml"));
+            if is_xml {
+                upload::drain(&parts.headers, &mut body).await;
+                let refusal = Refusal::new(StatusCode::NOT_FOUND, "there is no search here");
+                return Ok(refused(&refusal, accept));
+            }
+            publish::answer(&parts, &mut body, repository).await
+        }
+    }
+}
+
+fn allow(answer: &mut Response<Body>) {
+    answer
+        .headers_mut()
+        .insert(ALLOW, HeaderValue::from_static(request::ALLOW));
+}
+
+fn connect(endpoint: &Endpoint) -> Vec<Step> {
+    let Endpoint {
+        url,
+        domain,
+        domain_owner,
+        repository,
+    } = endpoint;
+    let (scheme, rest) = url.split_once("://").unwrap_or(("https", url));
+    vec![
+        Step {
+            title: "pip and twine, set up by the AWS command line",
+            file: None,
+            text: format!(
+                "aws codeartifact login --tool pip --domain {domain} --domain-owner {domain_owner} --repository {repository}\n\
+                 aws codeartifact login --tool twine --domain {domain} --domain-owner {domain_owner} --repository {repository}\n\
+                 twine upload --repository codeartifact dist/*"
+            ),
+        },
+        Step {
+            title: "A token, for twelve hours",
+            file: None,
+            text: format!(
+                "export CODEARTIFACT_AUTH_TOKEN=$(aws codeartifact get-authorization-token \
+                 --domain {domain} --domain-owner {domain_owner} --query authorizationToken --output text)"
+            ),
+        },
+        Step {
+            title: "pip: one index, never an extra one",
+            file: Some("~/.config/pip/pip.conf"),
+            text: format!(
+                "[global]\nindex-url = {scheme}://aws:${{CODEARTIFACT_AUTH_TOKEN}}@{rest}simple/"
+            ),
+        },
+        Step {
+            title: "uv",
+            file: Some("pyproject.toml"),
+            text: format!(
+                "# export UV_INDEX_PACKHOUSE_USERNAME=aws UV_INDEX_PACKHOUSE_PASSWORD=$CODEARTIFACT_AUTH_TOKEN\n\
+                 [[tool.uv.index]]\nname = \"packhouse\"\nurl = \"{url}simple/\"\npublish-url = \"{url}\"\ndefault = true"
+            ),
+        },
+        Step {
+            title: "Poetry",
+            file: None,
+            text: format!(
+                "poetry config http-basic.packhouse aws $CODEARTIFACT_AUTH_TOKEN\n\
+                 poetry source add --priority primary packhouse {url}simple/\n\
+                 poetry config repositories.packhouse {url}"
+            ),
+        },
+    ]
+}
