@@ -150,14 +150,14 @@ const OUTBOX: &[Migration] = &[Migration {
     sql: include_str!("../migrations/0020_outbox.sql"),
 }];
 
-/// The same.
+/// So do these.
 const NAMES: &[Migration] = &[Migration {
     number: 1,
     name: "names",
-    sql: include_str!("../migrations/0030_names.sql"),
+    sql: include_str!("../migrations/0021_names.sql"),
 }];
 
-/// As these do.
+/// And these.
 const SEARCH: &[Migration] = &[Migration {
     number: 1,
     name: "search",

@@ -18,7 +18,7 @@ pub mod upload;
 
 pub use deliver::deliver;
 pub use document::Document;
-pub use protocol::{Base, Body, BoxError, Endpoint, Protocol, Step, empty, full};
+pub use protocol::{Base, Body, BoxError, Endpoint, Protocol, Reason, Step, empty, full};
 pub use refusal::Refusal;
 
 use catalog::Formats;

@@ -69,6 +69,30 @@ impl Base {
     }
 }
 
+/// What stands behind the status in the first line of an answer, for clients that show nothing else of one that says no
+/// (twine). An extension of the answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reason(String);
+
+/// Characters of a reason, at most.
+const REASON_CHARS: usize = 400;
+
+impl Reason {
+    /// A sentence, as far as it can stand there: printable ASCII, and not too long.
+    pub fn new(message: &str) -> Self {
+        let printable = |c: char| {
+            let fits = c == ' ' || c.is_ascii_graphic();
+            if fits { c } else { '?' }
+        };
+        Self(message.chars().map(printable).take(REASON_CHARS).collect())
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 /// A repository as a client addresses it.
 #[derive(Debug, Clone)]
 pub struct Endpoint {

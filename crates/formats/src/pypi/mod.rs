@@ -34,7 +34,7 @@ use http::{HeaderValue, Request as HttpRequest, Response, StatusCode};
 use self::filename::{Distribution, Kind};
 use self::request::{FORMAT, Request};
 use crate::document::insert;
-use crate::protocol::{Body, Endpoint, Protocol, Step, empty};
+use crate::protocol::{Body, Endpoint, Protocol, Reason, Step, empty};
 use crate::refusal::Refusal;
 use crate::upload;
 
@@ -183,7 +183,7 @@ fn refused(refusal: &Refusal, accept: Option<&HeaderValue>) -> Response<Body> {
         Some(decision) => format!("{} (decision {decision})", refusal.message),
         None => refusal.message.clone(),
     };
-    publish::set_reason(&mut answer, &reason);
+    answer.extensions_mut().insert(Reason::new(&reason));
     answer
 }
 

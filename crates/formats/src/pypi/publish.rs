@@ -14,7 +14,6 @@ use catalog::{
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::request::Parts;
 use http::{HeaderValue, Response, StatusCode};
-use hyper::ext::ReasonPhrase;
 
 use super::facts::Facts;
 use super::filename::{self, Distribution, Kind};
@@ -22,7 +21,7 @@ use super::metadata::Metadata;
 use super::remote::is_of;
 use super::{archive, name, version};
 use crate::multipart::{Multipart, Part};
-use crate::protocol::{Body, full};
+use crate::protocol::{Body, Reason, full};
 use crate::refusal::Refusal;
 use crate::upload;
 
@@ -30,8 +29,6 @@ use crate::upload;
 const FIELD_BYTES: usize = 1024 * 1024;
 /// Bytes of all fields together, at most.
 const FIELDS_BYTES: usize = 8 * 1024 * 1024;
-/// Characters of a reason phrase, at most.
-const REASON_CHARS: usize = 200;
 /// Local projects that a new one's name is compared with.
 const COMPARED_PROJECTS: u32 = 1000;
 
@@ -114,27 +111,11 @@ pub(crate) fn say(refusal: &Refusal) -> Response<Body> {
         headers.insert(RETRY_AFTER, seconds.into());
     }
     if refusal.status != StatusCode::OK {
-        set_reason(&mut answer, &refusal.message);
+        answer
+            .extensions_mut()
+            .insert(Reason::new(&refusal.message));
     }
     answer
-}
-
-/// Makes a sentence the reason phrase of an answer: printable ASCII, and not too long.
-pub(crate) fn set_reason(answer: &mut Response<Body>, message: &str) {
-    let reason: String = message
-        .chars()
-        .map(|c| {
-            if c == ' ' || c.is_ascii_graphic() {
-                c
-            } else {
-                '?'
-            }
-        })
-        .take(REASON_CHARS)
-        .collect();
-    if let Ok(phrase) = ReasonPhrase::try_from(reason.into_bytes()) {
-        answer.extensions_mut().insert(phrase);
-    }
 }
 
 fn invalid(message: impl Into<String>) -> Error {

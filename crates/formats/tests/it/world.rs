@@ -249,8 +249,8 @@ impl World {
             headers: parts.headers,
             reason: parts
                 .extensions
-                .get::<hyper::ext::ReasonPhrase>()
-                .map(|phrase| String::from_utf8(phrase.as_bytes().to_vec()).unwrap())
+                .get::<formats::Reason>()
+                .map(|reason| reason.as_str().to_owned())
                 .unwrap_or_default(),
             body: body.collect().await.unwrap().to_bytes(),
         }

@@ -6,7 +6,7 @@
 use audit::{Refused, Service};
 use aws::AccountId;
 use catalog::{DomainAt, DomainName, Error, RepositoryAt, RepositoryName};
-use formats::{Base, Body, Protocol, Refusal, empty, full};
+use formats::{Base, Body, Protocol, Reason, Refusal, empty, full};
 use http::header::{
     ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE,
 };
@@ -132,7 +132,7 @@ pub(crate) async fn answer(
             if status.is_client_error() || status.is_server_error() {
                 record.draft.refused(plain(status, ""));
             }
-            response
+            phrased(response)
         }
         Err(Error::WrongDomain) => {
             record.draft.refused(Refused {
@@ -155,7 +155,10 @@ pub(crate) async fn answer(
                 message,
                 decision: decision.clone(),
             });
-            explained(protocol.refuse(&error, accept.as_ref()), decision)
+            phrased(explained(
+                protocol.refuse(&error, accept.as_ref()),
+                decision,
+            ))
         }
     }
 }
@@ -169,10 +172,20 @@ fn explained(mut response: Response<Body>, decision: Option<String>) -> Response
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(aws::fault::DECISION, value);
     }
-    if response.extensions().get::<ReasonPhrase>().is_none()
-        && let Ok(phrase) = ReasonPhrase::try_from(format!("Forbidden, decision {id}").into_bytes())
+    let extensions = response.extensions_mut();
+    if extensions.get::<Reason>().is_none() {
+        extensions.insert(Reason::new(&format!("Forbidden, decision {id}")));
+    }
+    response
+}
+
+/// Writes the reason into the first line.
+fn phrased(mut response: Response<Body>) -> Response<Body> {
+    let extensions = response.extensions_mut();
+    if let Some(reason) = extensions.remove::<Reason>()
+        && let Ok(phrase) = ReasonPhrase::try_from(reason.as_str().as_bytes())
     {
-        response.extensions_mut().insert(phrase);
+        extensions.insert(phrase);
     }
     response
 }
