@@ -6,6 +6,8 @@ use catalog::{FormatName, InvalidName, PackageId, Version};
 use http::Method;
 use percent_encoding::percent_decode_str;
 
+use super::semver::SemVer;
+
 /// The methods of this endpoint, as `Allow` lists them.
 pub(crate) const ALLOW: &str = "GET, HEAD, PUT, POST, DELETE";
 
@@ -217,6 +219,9 @@ fn attestations(subject: &str) -> Result<Request, Refused> {
         .ok_or_else(|| Refused::new(400, "say which version: `name@version`"))?;
     let says = |error: InvalidName| Refused::new(400, error.to_string());
     let package = parse_name(name).map_err(says)?;
+    if SemVer::parse(version).is_none() {
+        return Err(Refused::new(400, "say which version: `name@1.2.3`"));
+    }
     Ok(Request::Attestations(
         package,
         version.parse().map_err(says)?,

@@ -148,6 +148,7 @@ fn what_is_not_here_is_told_from_what_cannot_be_meant() {
         ("GET /@acme", 400),
         ("GET /%ff", 400),
         ("GET /-/npm/v1/attestations/@acme%2fleaf", 400),
+        ("GET /-/npm/v1/attestations/leaf@..%3fa", 400),
     ] {
         assert_eq!(parsed(line), Err(status), "{line}");
     }

@@ -23,7 +23,7 @@ fn without_a_token_everything_is_challenged_alike_and_the_connection_lives() {
         (ANY, offered("team/app")),
         ("/d/team-111122223333/maven/app", offered("team/app")),
         ("/d/team-111122223333/maven/absent/", offered("team/absent")),
-        ("/d/absent-111122223333/npm/app/x", offered("absent/app")),
+        ("/d/absent-111122223333/maven/app/x", offered("absent/app")),
         ("/d/team-111122223333/nothing/app/x", offered("team/app")),
         (
             "/d/team-111122223333/swift/app/x",
@@ -50,6 +50,23 @@ fn without_a_token_everything_is_challenged_alike_and_the_connection_lives() {
             assert_eq!(answer.header("connection"), None, "kept alive");
         }
     }
+}
+
+#[test]
+fn the_challenge_to_npm_says_in_json_what_is_missing() {
+    let server = Server::start(&[]);
+    let answer = get(
+        &server.address,
+        "/d/team-111122223333/npm/app/leaf",
+        "authorization: Bearer wrong\r\n",
+    );
+    assert_eq!(answer.status, 401);
+    assert_eq!(answer.header("content-type"), Some("application/json"));
+    let text = answer.text();
+    assert!(
+        text.contains(r#""error":"authorization token is missing, invalid or expired""#),
+        "{text}"
+    );
 }
 
 #[test]
