@@ -379,6 +379,9 @@ impl Fetch<'_> {
     }
 
     async fn take(&self, progress: &watch::Sender<Progress>) -> Result<bool> {
+        if self.is_kept().await? {
+            return Ok(true);
+        }
         let Some(place) = self.format.locate(&self.remote, &self.id).await? else {
             return Ok(false);
         };
@@ -395,6 +398,25 @@ impl Fetch<'_> {
             }
         };
         self.record(place, stored, modified, *described).await?;
+        Ok(true)
+    }
+
+    /// Whether an earlier fetch has kept it: whoever looked before that ended, and came here after it, begins another one.
+    async fn is_kept(&self) -> Result<bool> {
+        let (catalog, connected) = (self.catalog, &self.connected);
+        if catalog.open_recorded(connected, &self.id).await?.is_none() {
+            return Ok(false);
+        }
+        let wanting = self
+            .running
+            .wanting
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
+            .unwrap_or_default();
+        for other in &wanting {
+            catalog.retain(connected, other, &self.id.version).await?;
+        }
         Ok(true)
     }
 
