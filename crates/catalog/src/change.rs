@@ -15,6 +15,7 @@ use crate::package::{Origin, PackageAt, Restrictions, Status};
 use crate::permit::Permit;
 use crate::record::{AssetRow, VersionRow};
 use crate::repository::Repository;
+use crate::shelf::package_topic;
 use crate::{Error, Result, group, outbox, search};
 
 /// Who did it, and when.
@@ -204,6 +205,7 @@ pub(crate) fn write(
     outbox::put(tx, repository, &id, sequence, change)?;
     search::refresh(tx, repository, package)?;
     tx.touch(&repository.topic);
+    tx.touch(&package_topic(repository, package));
     Ok(())
 }
 

@@ -10,12 +10,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use moka::sync::Cache;
+use sha2::{Digest as _, Sha256};
 use store::{Database, Location, Touched};
 
 use crate::asset::AssetRecord;
 use crate::domain::{Domain, DomainAt};
 use crate::group::Groups;
-use crate::names::{AssetId, RepositoryName};
+use crate::names::{AssetId, PackageId, RepositoryName};
 use crate::package::VersionRecord;
 use crate::repository::Repository;
 
@@ -99,6 +100,14 @@ pub(crate) fn domain_topic(at: &DomainAt) -> String {
 /// The topic that a transaction touches when it changes packages of a repository.
 pub(crate) fn packages_topic(repository_id: &str) -> String {
     format!("packages:{repository_id}")
+}
+
+/// The topic that a transaction touches besides when it changes this package, or one of the few others of the topic: the
+/// packages of a repository share 256 of them, so that no number is held for each package there ever was.
+pub(crate) fn package_topic(repository: &Repository, package: &PackageId) -> String {
+    // The same on all nodes, whatever they were built with.
+    let [first, ..] = <[u8; 32]>::from(Sha256::digest(package.to_string()));
+    format!("{}#{first:02x}", repository.topic)
 }
 
 /// The caches.

@@ -18,7 +18,7 @@ use crate::record::{self, PackageRow, VERSIONS, VersionRow};
 use crate::remote::Remote;
 use crate::repository::Repository;
 use crate::screen::{View, screen};
-use crate::shelf::{DomainMap, Stamp, domain_topic};
+use crate::shelf::{DomainMap, Stamp, domain_topic, package_topic};
 use crate::{Catalog, Error, Result};
 
 const PACKAGE: &str = "
@@ -151,8 +151,9 @@ impl Walk {
         let Some(repository) = self.order.step() else {
             return Ok(None);
         };
-        let stamp = catalog.0.shelf.stamp(&repository.topic);
-        self.stamps.push((Arc::clone(&repository.topic), stamp));
+        let topic: Arc<str> = package_topic(&repository, &self.package).into();
+        let stamp = catalog.0.shelf.stamp(&topic);
+        self.stamps.push((topic, stamp));
         let package = catalog.recorded_package(&repository, &self.package).await?;
         Ok(Some(Stop {
             repository,

@@ -57,7 +57,7 @@ const ADD: &str = "
 
 const MISSING: &str = "
     SELECT packages.id, packages.repository_id, packages.format, packages.namespace, packages.name, packages.publish,
-           packages.upstream
+           packages.upstream, packages.edited
       FROM packages
       LEFT JOIN search_packages ON search_packages.package_id = packages.id
      WHERE packages.id > $1

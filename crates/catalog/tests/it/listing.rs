@@ -232,6 +232,10 @@ fn a_list_is_rendered_once_until_something_in_it_changes() {
         let (text, count) = kept().await;
         assert_eq!(text, "1 -");
         assert!(count >= 1);
+        let open = world.open("r1").await;
+        let other = vec![("mine".to_owned(), Some("1".parse().unwrap()))];
+        open.label(&package("bat"), other).await.unwrap();
+        assert_eq!(kept().await.1, count, "another package changed");
         world.registry.put_alone("ball/versions", b"1\n2\n");
         assert_eq!(kept().await.0, "1 -; 2 -");
         label(&world, "r1", "mine", Some("1")).await;
