@@ -102,16 +102,17 @@ files_do_not_change() {
 }
 
 names_are_those_of_aws() {
-    local name
+    local name number=0 version
     for name in 'a (1) ünï.tar.gz' '模型.bin' 'x@^&[]{};,.!~'; do
-        publish 5.0 "$name" "$PACKHOUSE_WORK/hello" >/dev/null
-        fetch 5.0 "$name"
+        version=5.$((number++))
+        publish "$version" "$name" "$PACKHOUSE_WORK/hello" >/dev/null
+        fetch "$version" "$name"
         cmp "$PACKHOUSE_WORK/got" "$PACKHOUSE_WORK/hello"
-        codeartifact list-package-version-assets --package-version 5.0 |
+        codeartifact list-package-version-assets --package-version "$version" |
             python3 -c 'import json, sys; assert sys.argv[1] in [asset["name"] for asset in json.load(sys.stdin)["assets"]]' "$name"
     done
     for name in . .. ' a' 'a  b' 'a/b' 'a:b' 'a%b'; do
-        refused ValidationException publish 5.0 "$name" "$PACKHOUSE_WORK/hello"
+        refused ValidationException publish 5.9 "$name" "$PACKHOUSE_WORK/hello"
     done
 }
 
@@ -147,8 +148,8 @@ http() { curl -sS -m 120 -u "aws:$token" -o "$PACKHOUSE_WORK/body" -D "$PACKHOUS
 
 limits_hold() {
     local number
-    seq 350 | xargs -P 8 -I {} curl -sS -o /dev/null -u "aws:$token" -X PUT --data-binary x "${app}ns/many/1.0/{}"
-    want "$(http -X PUT --data-binary x "${app}ns/many/1.0/over")" 402 "the 351st file"
+    seq 350 | xargs -P 8 -I {} curl -sS -o /dev/null -u "aws:$token" -X PUT --data-binary x "${app}ns/many/1.0/{}?unfinished=true"
+    want "$(http -X PUT --data-binary x "${app}ns/many/1.0/over?unfinished=true")" 402 "the 351st file"
     PACKAGE=many refused ServiceQuotaExceededException publish 1.0 over "$PACKHOUSE_WORK/hello"
     number=$(PACKAGE=many codeartifact list-package-version-assets --package-version 1.0 | json assets.#)
     want "$number" 350 "the files of the version"
@@ -181,12 +182,13 @@ import hashlib, sys
 import botocore.session
 client = botocore.session.get_session().create_client("codeartifact")
 body = open(sys.argv[1], "rb").read()
-at = dict(domain="acme", repository="app", format="generic", namespace="ns", package="boto", packageVersion="1.0")
+at = dict(domain="acme", repository="app", format="generic", namespace="ns", package="boto")
 for name, content in (("file", open(sys.argv[1], "rb")), ("bytes", body)):
+    at["packageVersion"] = name
     answer = client.publish_package_version(**at, assetName=name, assetContent=content, assetSHA256=hashlib.sha256(body).hexdigest())
     assert answer["asset"]["size"] == len(body), answer
     got = client.get_package_version_asset(**at, asset=name)
-    assert got["assetName"] == name and got["packageVersion"] == "1.0", got
+    assert got["assetName"] == name and got["packageVersion"] == name, got
     assert got["packageVersionRevision"] == client.describe_package_version(**at)["packageVersion"]["revision"]
     assert b"".join(got["asset"].iter_chunks()) == body
 PYTHON
