@@ -1,7 +1,8 @@
 //! Reads tar archives that strangers made: one entry after the other, nothing written to disk, everything bounded.
 //!
 //! The ustar layout with the extensions of GNU (long names) and POSIX (`path` and `size` records). After the blocks of
-//! zeros that end an archive it goes on looking, because some readers do, and what they would find must be found here.
+//! zeros that end an archive it goes on looking, because some readers do, and what they would find must be found here;
+//! unless it is told to stop, for formats whose programs do.
 
 use std::io::{self, Read};
 
@@ -58,6 +59,7 @@ pub(crate) struct Archive<R> {
     limit_bytes: u64,
     entries: usize,
     limit_entries: usize,
+    stops_at_end: bool,
 }
 
 impl<R: Read> Archive<R> {
@@ -71,6 +73,15 @@ impl<R: Read> Archive<R> {
             limit_bytes,
             entries: 0,
             limit_entries,
+            stops_at_end: false,
+        }
+    }
+
+    /// Stops at the first block of zeros.
+    pub(crate) fn stopping_at_end(self) -> Self {
+        Self {
+            stops_at_end: true,
+            ..self
         }
     }
 
@@ -89,6 +100,9 @@ impl<R: Read> Archive<R> {
                 Err(error) => return Err(error),
             };
             if header.iter().all(|byte| *byte == 0) {
+                if self.stops_at_end {
+                    return Ok(None);
+                }
                 has_ended = true;
                 continue;
             }
@@ -108,7 +122,7 @@ impl<R: Read> Archive<R> {
             }
             let size = number(&header[124..136])
                 .ok_or_else(|| TarError::Broken("a size is not a number".to_owned()))?;
-            self.begin(size);
+            self.begin(size)?;
             match header[156] {
                 b'L' => long_name = Some(text(&self.small(NAME_BYTES)?)),
                 b'x' => records.read(&self.small(RECORDS_BYTES)?)?,
@@ -116,7 +130,7 @@ impl<R: Read> Archive<R> {
                 b'K' | b'g' => {}
                 kind => {
                     if let Some(size) = records.size {
-                        self.begin(size);
+                        self.begin(size)?;
                     }
                     let name = records.path.or(long_name);
                     return Ok(Some(Entry {
@@ -138,9 +152,12 @@ impl<R: Read> Archive<R> {
         self.small(limit_bytes)
     }
 
-    fn begin(&mut self, size: u64) {
+    fn begin(&mut self, size: u64) -> Result<(), TarError> {
+        let whole = size.checked_next_multiple_of(BLOCK as u64);
+        let whole = whole.ok_or_else(|| TarError::Broken("a size is no size".to_owned()))?;
         self.unread = size;
-        self.padding = size.next_multiple_of(BLOCK as u64) - size;
+        self.padding = whole - size;
+        Ok(())
     }
 
     fn small(&mut self, limit_bytes: u64) -> Result<Vec<u8>, TarError> {
@@ -402,7 +419,17 @@ mod tests {
         let large = entry("a", b'0', &vec![0; 2 << 20]);
         let long = entry("x", b'L', &[b'a'; 5000]);
         let record = entry("x", b'x', b"999 path=a\n");
-        for bytes in [damaged, many, large, long, record, b"no archive".to_vec()] {
+        let endless = entry("x", b'x', b"29 size=18446744073709551615\n");
+        let endless = [endless, entry("a", b'0', b"1")].concat();
+        for bytes in [
+            damaged,
+            many,
+            large,
+            long,
+            record,
+            endless,
+            b"no archive".to_vec(),
+        ] {
             assert!(names(&bytes).is_err());
         }
         let mut cut = archive(&[("a", b"1"), ("b", &[1; 600])]);
