@@ -181,7 +181,7 @@ impl Catalog {
         let (Some(format), Some(connection)) = (format, &connected.connection) else {
             return Ok(None);
         };
-        let Some(remote) = self.remote_of(connected, format) else {
+        let Some(remote) = self.remote_for(connected, format, &id.version.package) else {
             return Ok(None);
         };
         let key = (

@@ -97,6 +97,12 @@ pub trait Format: Send + Sync + 'static {
         let _ = (kept, seen);
     }
 
+    /// Whether a public registry may be asked about a package at all: asking tells it the name.
+    fn may_ask(&self, package: &PackageId) -> bool {
+        let _ = package;
+        true
+    }
+
     /// The one document of a registry that [`Format::look_up`] reads for a package, and how it is asked for. With it,
     /// lists are rendered anew only when it has changed; without, each time they are asked for.
     fn index(&self, package: &PackageId) -> Option<(String, Asking)> {

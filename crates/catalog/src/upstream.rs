@@ -189,7 +189,7 @@ impl Walk {
         if goes_on {
             self.order.push_upstreams(repository);
         }
-        let remote = catalog.remote_of(repository, format)?;
+        let remote = catalog.remote_for(repository, format, &self.package)?;
         self.ruling
             .may_ingest(repository, package.as_ref())
             .then_some(remote)
@@ -395,6 +395,17 @@ impl Catalog {
             .iter()
             .any(|known| known.name == connection.as_str());
         is_of_format.then(|| self.0.remotes.remote(connection))
+    }
+
+    /// The same, if it may be asked about this package.
+    pub(crate) fn remote_for(
+        &self,
+        repository: &Repository,
+        format: &dyn Format,
+        package: &PackageId,
+    ) -> Option<Remote> {
+        self.remote_of(repository, format)
+            .filter(|_| format.may_ask(package))
     }
 
     /// What a repository records of a package.

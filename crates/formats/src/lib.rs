@@ -24,12 +24,14 @@ pub use refusal::Refusal;
 use catalog::Formats;
 
 /// What a server settles for its formats, where the specification leaves a choice; the default is what AWS does.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Rules {
     /// Of Maven.
     pub maven: maven::Rules,
     /// Of npm.
     pub npm: npm::Rules,
+    /// Of Python packages.
+    pub pypi: pypi::Rules,
     /// Of generic packages.
     pub generic: generic::Rules,
 }
@@ -44,7 +46,7 @@ impl Protocols {
         let all: Vec<Box<dyn Protocol>> = vec![
             Box::new(maven::Maven { rules: rules.maven }),
             Box::new(npm::Npm { rules: rules.npm }),
-            Box::new(pypi::Pypi),
+            Box::new(pypi::Pypi { rules: rules.pypi }),
             Box::new(generic::Generic {
                 rules: rules.generic,
             }),

@@ -486,11 +486,31 @@ impl Reader<'_> {
             npm: formats::npm::Rules {
                 allows_unpublish: self.value("npm-allow-unpublish"),
                 accepts_unverified: self.value("npm-allow-unverified"),
+                private_scopes: self.private_scopes(),
+            },
+            pypi: formats::pypi::Rules {
+                accepts_unverified: self.value("pypi-allow-unverified"),
+                shows_legacy_files: self.value("pypi-legacy-files"),
+                synthesizes_metadata: self.value("pypi-synthesize-metadata"),
             },
             generic: formats::generic::Rules {
                 has_endpoint: self.value("generic-http"),
             },
         }
+    }
+
+    fn private_scopes(&mut self) -> BTreeSet<formats::npm::Scope> {
+        let mut scopes = BTreeSet::new();
+        for written in self.raw.all("npm-private-scope") {
+            match written.text.parse() {
+                Ok(scope) => _ = scopes.insert(scope),
+                Err(error) => self.mistakes.push(format!(
+                    "`npm-private-scope` ({}) is `{}`, not a scope like `@acme`: {error}",
+                    written.origin, written.text
+                )),
+            }
+        }
+        scopes
     }
 
     fn jwks_files(&mut self) -> BTreeMap<String, PathBuf> {

@@ -127,7 +127,7 @@ pub(crate) async fn house(config: &Config, ground: Ground) -> anyhow::Result<Arc
     let blobs = BlobStore::open(&config.blobs, &config.blob_settings, &spool)
         .await
         .with_context(|| format!("blobs `{}`", config.blobs))?;
-    let protocols = Protocols::new(config.formats);
+    let protocols = Protocols::new(config.formats.clone());
     let parts = Parts {
         database: database.clone(),
         blobs,

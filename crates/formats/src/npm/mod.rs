@@ -18,6 +18,8 @@ mod tarball;
 mod tests;
 
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
+use std::str::FromStr;
 use std::sync::LazyLock;
 
 use bytes::Bytes;
@@ -44,19 +46,44 @@ pub(crate) static TARBALL: LazyLock<AssetName> =
 const NOT_MANAGED_HERE: &str = "not supported: manage access with IAM";
 
 /// npm, pnpm, Yarn, Bun, Deno.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Npm {
     /// What a server may allow or not.
     pub rules: Rules,
 }
 
 /// What a server may allow that AWS does not; the default is as AWS does.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Rules {
     /// `npm unpublish` deletes versions of whoever may delete them.
     pub allows_unpublish: bool,
     /// Tarballs of which a registry promises no digest are taken.
     pub accepts_unverified: bool,
+    /// Scopes whose packages no public registry is ever asked about.
+    pub private_scopes: BTreeSet<Scope>,
+}
+
+/// A scope, in lower case and without its `@`: names that differ in nothing but case give away as much.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Scope(String);
+
+impl Scope {
+    fn of(package: &PackageId) -> Option<Self> {
+        let scope = package.namespace.as_ref()?;
+        Some(Self(scope.as_str().to_ascii_lowercase()))
+    }
+}
+
+/// `@acme` or `acme`.
+impl FromStr for Scope {
+    type Err = InvalidName;
+
+    fn from_str(text: &str) -> Result<Self, InvalidName> {
+        let scope = text.strip_prefix('@').unwrap_or(text);
+        // A scope is what a package can have for one.
+        let package = request::package(Some(scope), "x")?;
+        Self::of(&package).ok_or_else(|| InvalidName::Refused("a scope is not empty".to_owned()))
+    }
 }
 
 impl Format for Npm {
@@ -135,6 +162,10 @@ impl Format for Npm {
 
     fn refresh(&self, kept: &mut ListedVersion, seen: &RemoteVersion) {
         remote::refresh(kept, seen);
+    }
+
+    fn may_ask(&self, package: &PackageId) -> bool {
+        Scope::of(package).is_none_or(|scope| !self.rules.private_scopes.contains(&scope))
     }
 
     fn index(&self, package: &PackageId) -> Option<(String, Asking)> {

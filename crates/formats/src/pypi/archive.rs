@@ -64,7 +64,7 @@ pub(crate) fn core_metadata<R: Read + Seek + ?Sized>(
             }
         }
         // Nobody has made one for many years.
-        Kind::TarBz2 => Ok(None),
+        Kind::TarBz2 | Kind::Exe => Ok(None),
     }
 }
 

@@ -18,17 +18,20 @@ pub(crate) enum Kind {
     Zip,
     /// `.egg`
     Egg,
+    /// `.exe`, an installer for Windows.
+    Exe,
 }
 
 impl Kind {
     /// All, with their extensions.
-    const ALL: [(&'static str, Self); 6] = [
+    const ALL: [(&'static str, Self); 7] = [
         (".whl", Self::Wheel),
         (".tar.gz", Self::TarGz),
         (".tgz", Self::TarGz),
         (".tar.bz2", Self::TarBz2),
         (".zip", Self::Zip),
         (".egg", Self::Egg),
+        (".exe", Self::Exe),
     ];
 
     /// The kind of a file name, and what stands before its extension.
@@ -38,11 +41,22 @@ impl Kind {
             .find_map(|(extension, kind)| Some((filename.strip_suffix(extension)?, *kind)))
     }
 
+    /// Whether such a file can be published here, and is not only had from a registry that has it from long ago.
+    pub(crate) fn is_published(self) -> bool {
+        self != Self::Exe
+    }
+
+    /// Whether no program of today installs it.
+    pub(crate) fn is_legacy(self) -> bool {
+        matches!(self, Self::Egg | Self::Exe)
+    }
+
     /// The `filetype` by which clients upload it.
     pub(crate) fn filetype(self) -> &'static str {
         match self {
             Self::Wheel => "bdist_wheel",
             Self::Egg => "bdist_egg",
+            Self::Exe => "bdist_wininst",
             Self::TarGz | Self::TarBz2 | Self::Zip => "sdist",
         }
     }
@@ -73,6 +87,7 @@ impl<'a> Distribution<'a> {
                 let mut parts = stem.split('-');
                 (parts.next()?, parts.next()?)
             }
+            Kind::Exe => sdist(without_platform(stem)?, project)?,
             Kind::TarGz | Kind::TarBz2 | Kind::Zip => sdist(stem, project)?,
         };
         let is_of_project = name::normalise(name).as_deref() == Some(project);
@@ -106,6 +121,16 @@ fn wheel(stem: &str) -> Option<(&str, &str)> {
     };
     let tags_are_there = parts.iter().all(|part| !part.is_empty());
     tags_are_there.then_some((name, version))
+}
+
+/// `{name}-{version}` of `{name}-{version}.{platform}(-py{python})?`.
+fn without_platform(stem: &str) -> Option<&str> {
+    let stem = match stem.rsplit_once("-py") {
+        Some((stem, python)) if python.starts_with(|c: char| c.is_ascii_digit()) => stem,
+        _ => stem,
+    };
+    let (stem, _) = stem.rsplit_once(".win")?;
+    Some(stem)
 }
 
 /// `{name}-{version}`: the hyphen before which the project's name stands. One at which a version begins is preferred, since
@@ -182,6 +207,12 @@ mod tests {
             ),
             ("a-1.0-py2.7.egg", "a", Some(("a", "1.0", Kind::Egg))),
             ("a-1.0.exe", "a", None),
+            ("a-1.0.win32.exe", "a", Some(("a", "1.0", Kind::Exe))),
+            (
+                "a-1.0.win-amd64-py2.7.exe",
+                "a",
+                Some(("a", "1.0", Kind::Exe)),
+            ),
             ("a.tar.gz", "a", None),
             ("a-.tar.gz", "a", None),
             ("../a-1.0.tar.gz", "a", None),

@@ -81,8 +81,8 @@ impl IndexFile {
 
 impl Index {
     /// Reads a page of `project`. Files of other projects, of unknown kinds, with strange names or without an address on
-    /// the web are left out.
-    pub(crate) fn parse(body: &[u8], project: &str) -> Result<Self, IndexError> {
+    /// the web are left out, and those that nobody installs any more unless they are wanted.
+    pub(crate) fn parse(body: &[u8], project: &str, with_legacy: bool) -> Result<Self, IndexError> {
         let begins_as_json = body
             .iter()
             .find(|b| !b.is_ascii_whitespace())
@@ -107,8 +107,8 @@ impl Index {
             let Some(found) = Distribution::parse(&file.filename, project) else {
                 continue;
             };
-            // Nobody installs eggs any more, and pip does not read them.
-            if found.kind == Kind::Egg || index.by_name.contains_key(&file.filename) {
+            let is_wanted = with_legacy || !found.kind.is_legacy();
+            if !is_wanted || index.by_name.contains_key(&file.filename) {
                 continue;
             }
             let identity = version::identity(found.version).into_owned();

@@ -39,8 +39,32 @@ use crate::refusal::Refusal;
 use crate::upload;
 
 /// Python distributions: pip, uv, Poetry, PDM, twine.
-#[derive(Debug, Clone, Copy)]
-pub struct Pypi;
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Pypi {
+    /// What a server may settle differently.
+    pub rules: Rules,
+}
+
+/// What a server may settle differently from the default.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rules {
+    /// Whether files of which a registry has no digest are taken.
+    pub accepts_unverified: bool,
+    /// Whether pages show a registry's eggs and Windows installers, which only tools from long ago install.
+    pub shows_legacy_files: bool,
+    /// Whether the metadata of a wheel that a registry has none beside is promised, and read out of the wheel there.
+    pub synthesizes_metadata: bool,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self {
+            accepts_unverified: false,
+            shows_legacy_files: false,
+            synthesizes_metadata: true,
+        }
+    }
+}
 
 impl Format for Pypi {
     fn name(&self) -> FormatName {
@@ -81,7 +105,8 @@ impl Format for Pypi {
     }
 
     fn asset(&self, name: &str) -> Result<AssetName, InvalidName> {
-        if !filename::is_plain(name) || Kind::strip(name).is_none() {
+        let kind = Kind::strip(name).filter(|(_, kind)| kind.is_published());
+        if !filename::is_plain(name) || kind.is_none() {
             return Err(InvalidName::Refused(
                 "an asset of a Python package is a wheel or a source distribution".to_owned(),
             ));
@@ -137,7 +162,7 @@ impl Format for Pypi {
         remote: &'a Remote,
         package: &'a PackageId,
     ) -> BoxFuture<'a, Result<Option<RemoteListing>, RemoteError>> {
-        Box::pin(remote::look_up(remote, package))
+        Box::pin(remote::look_up(remote, package, self.rules))
     }
 
     fn locate<'a>(
@@ -145,7 +170,7 @@ impl Format for Pypi {
         remote: &'a Remote,
         asset: &'a AssetId,
     ) -> BoxFuture<'a, Result<Option<RemoteAsset>, RemoteError>> {
-        Box::pin(remote::locate(remote, asset))
+        Box::pin(remote::locate(remote, asset, self.rules))
     }
 
     fn recognise(
@@ -164,7 +189,7 @@ impl Protocol for Pypi {
         request: HttpRequest<Body>,
         repository: &'a OpenRepository,
     ) -> BoxFuture<'a, Result<Response<Body>, Error>> {
-        Box::pin(answer(request, repository))
+        Box::pin(answer(self.rules, request, repository))
     }
 
     /// The sentence stands in the reason phrase too: it is all that pip and twine show.
@@ -188,6 +213,7 @@ fn refused(refusal: &Refusal, accept: Option<&HeaderValue>) -> Response<Body> {
 }
 
 async fn answer(
+    rules: Rules,
     request: HttpRequest<Body>,
     repository: &OpenRepository,
 ) -> Result<Response<Body>, Error> {
@@ -220,9 +246,9 @@ async fn answer(
             Ok(answer)
         }
         Request::List => read::list(&parts, repository).await,
-        Request::Project(package) => read::page(&parts, repository, &package).await,
+        Request::Project(package) => read::page(&parts, repository, &package, rules).await,
         Request::File(place) => read::asset(&parts, repository, &place).await,
-        Request::Metadata(place) => read::metadata(&parts, repository, &place).await,
+        Request::Metadata(place) => read::metadata(&parts, repository, &place, rules).await,
         Request::Provenance(place) => read::provenance(&parts, repository, &place).await,
         Request::Upload => {
             if let Err(refusal) = upload::expectation(&parts.headers) {

@@ -206,7 +206,7 @@ impl Form {
         if !filename::is_plain(filename) {
             return Err(invalid("the file's name is not one of a distribution"));
         }
-        if Kind::strip(filename).is_none() {
+        if !Kind::strip(filename).is_some_and(|(_, kind)| kind.is_published()) {
             return Err(invalid(format!(
                 "{filename} is neither a wheel (.whl) nor a source distribution (.tar.gz, .zip)"
             )));

@@ -22,7 +22,7 @@ use super::facts::{CoreMetadata, Facts};
 use super::filename::{Distribution, Kind};
 use super::negotiate::Form;
 use super::request::Place;
-use super::{remote, version};
+use super::{Rules, remote, version};
 use crate::deliver::deliver;
 use crate::document::Document;
 use crate::protocol::Body;
@@ -38,13 +38,16 @@ pub(crate) async fn page(
     parts: &Parts,
     repository: &OpenRepository,
     package: &PackageId,
+    rules: Rules,
 ) -> Result<Response<Body>> {
     let Some(form) = Form::wanted(&parts.headers) else {
         return Ok(not_acceptable());
     };
     let variant = form.content_type();
     let rendered = repository
-        .rendered(package, variant, move |listing| render(listing, form))
+        .rendered(package, variant, move |listing| {
+            render(listing, form, rules)
+        })
         .await?;
     let document = rendered.ok_or_else(|| no_project(package))?;
     Ok(paged(document.answer(&parts.method, &parts.headers).await))
@@ -95,11 +98,11 @@ fn no_project(package: &PackageId) -> Error {
     }
 }
 
-fn render(listing: Listing, form: Form) -> Result<Document> {
+fn render(listing: Listing, form: Form, rules: Rules) -> Result<Document> {
     let name = listing.package.name.to_string();
     let changed = listing.changed;
     let is_partial = listing.is_partial;
-    let body = with_page(&name, listing, |page| {
+    let body = with_page(&name, listing, rules, |page| {
         (!page.files.is_empty()).then(|| page.render(form))
     });
     match body {
@@ -117,7 +120,12 @@ fn render(listing: Listing, form: Form) -> Result<Document> {
 }
 
 /// Makes a page of a list, and something of the page.
-fn with_page<T>(name: &str, listing: Listing, then: impl FnOnce(&Page<'_>) -> T) -> T {
+fn with_page<T>(
+    name: &str,
+    listing: Listing,
+    rules: Rules,
+    then: impl FnOnce(&Page<'_>) -> T,
+) -> T {
     let status = listing.versions.iter().rev().find_map(remote::status);
     let mut read: Vec<(ListedVersion, Vec<Facts>)> = Vec::with_capacity(listing.versions.len());
     for mut version in listing.versions {
@@ -139,13 +147,18 @@ fn with_page<T>(name: &str, listing: Listing, then: impl FnOnce(&Page<'_>) -> T)
             page.versions.push(version.version.as_str());
         }
         for (asset, facts) in version.assets.iter().zip(facts) {
-            page.files.push(file(version, asset, facts));
+            page.files.push(file(version, asset, facts, rules));
         }
     }
     then(&page)
 }
 
-fn file<'a>(version: &'a ListedVersion, asset: &'a ListedAsset, facts: &'a Facts) -> File<'a> {
+fn file<'a>(
+    version: &'a ListedVersion,
+    asset: &'a ListedAsset,
+    facts: &'a Facts,
+    rules: Rules,
+) -> File<'a> {
     let bytes = &asset.bytes;
     let strongest = [
         ("sha256", &bytes.sha256),
@@ -156,12 +169,6 @@ fn file<'a>(version: &'a ListedVersion, asset: &'a ListedAsset, facts: &'a Facts
     .into_iter()
     .find_map(|(algorithm, digest)| Some((algorithm, digest.as_deref()?)));
     let is_wheel = matches!(Kind::strip(asset.name.as_str()), Some((_, Kind::Wheel)));
-    let core_metadata = match (&facts.core_metadata, is_wheel) {
-        (Some(sha256), true) => CoreMetadata::Sha256(sha256),
-        // It can be read from every wheel, here or where it is.
-        (None, true) => CoreMetadata::Unhashed,
-        (_, false) => CoreMetadata::None,
-    };
     let is_ours = matches!(
         version.origin,
         Origin {
@@ -169,6 +176,12 @@ fn file<'a>(version: &'a ListedVersion, asset: &'a ListedAsset, facts: &'a Facts
             ..
         }
     );
+    let core_metadata = match (&facts.core_metadata, is_wheel) {
+        (Some(sha256), true) => CoreMetadata::Sha256(sha256),
+        // It can be read from every wheel, here or where it is.
+        (None, true) if is_ours || rules.synthesizes_metadata => CoreMetadata::Unhashed,
+        _ => CoreMetadata::None,
+    };
     File {
         filename: asset.name.as_str(),
         version: version.version.as_str(),
@@ -258,9 +271,20 @@ pub(crate) async fn metadata(
     parts: &Parts,
     repository: &OpenRepository,
     place: &Place,
+    rules: Rules,
 ) -> Result<Response<Body>> {
     let asset = find(repository, place, Purpose::Look).await?;
     let modified = asset.modified;
+    if asset.is_elsewhere() && !rules.synthesizes_metadata {
+        let facts = Facts::parse(asset.promised_document().unwrap_or_default());
+        if facts.core_metadata.is_none() {
+            return Err(Error::NotFound {
+                kind: Thing::Asset,
+                id: place.name.to_string(),
+                message: format!("its registry has no metadata beside {}", place.name),
+            });
+        }
+    }
     let asset = if asset.is_elsewhere() {
         asset
     } else {

@@ -15,7 +15,7 @@ use super::facts::{Facts, ProjectStatus};
 use super::filename::{Distribution, Kind};
 use super::index::{Index, IndexFile};
 use super::metadata::{self, Metadata};
-use super::{archive, name, version};
+use super::{Rules, archive, name, version};
 
 /// How versions get here and change: files are added to retained versions, published ones take more of them, pages are at
 /// most five minutes old.
@@ -75,12 +75,13 @@ impl Weighed for Reading {
 async fn read(
     remote: &Remote,
     package: &PackageId,
+    rules: Rules,
 ) -> Result<Option<(catalog::Document, Arc<Reading>)>, RemoteError> {
     let path = page(package);
     let (from, at, project) = (remote.clone(), path.clone(), package.name.clone());
     remote
         .reading(&path, &PAGE, move |document| {
-            let index = Index::parse(&document.body, project.as_str())
+            let index = Index::parse(&document.body, project.as_str(), rules.shows_legacy_files)
                 .map_err(|error| error.to_string())?;
             let resolve = |reference: &str| from.resolve(&at, reference);
             Ok(Reading {
@@ -160,8 +161,9 @@ fn facts(file: &IndexFile, resolve: &dyn Fn(&str) -> Option<String>) -> Facts {
 pub(crate) async fn look_up(
     remote: &Remote,
     package: &PackageId,
+    rules: Rules,
 ) -> Result<Option<RemoteListing>, RemoteError> {
-    let Some((document, reading)) = read(remote, package).await? else {
+    let Some((document, reading)) = read(remote, package, rules).await? else {
         return Ok(None);
     };
     if let Some(status) = &reading.index.status
@@ -181,9 +183,10 @@ pub(crate) async fn look_up(
 pub(crate) async fn locate(
     remote: &Remote,
     asset: &AssetId,
+    rules: Rules,
 ) -> Result<Option<RemoteAsset>, RemoteError> {
     let package = &asset.version.package;
-    let Some((_, reading)) = read(remote, package).await? else {
+    let Some((_, reading)) = read(remote, package, rules).await? else {
         return Ok(None);
     };
     let Some(file) = reading.index.file(asset.name.as_str()) else {
@@ -198,11 +201,11 @@ pub(crate) async fn locate(
     };
     let promise = promise(file);
     if promise.sha256.is_none() && promise.sha512.is_none() {
-        if promise.sha1.is_none() && promise.md5.is_none() {
+        if promise.sha1.is_none() && promise.md5.is_none() && !rules.accepts_unverified {
             return Err(wrong(format!("there is no digest of {asset}")));
         }
         let connection = remote.connection();
-        tracing::warn!(%asset, %connection, "a registry has only a weak digest of a file");
+        tracing::warn!(%asset, %connection, "a registry has only a weak digest of a file, or none");
     }
     let at = page(package);
     let at = match &reading.index.base {
@@ -327,6 +330,7 @@ pub(crate) fn recognise(
         Some((_, Kind::Wheel | Kind::Zip | Kind::Egg)) => b"PK",
         Some((_, Kind::TarGz)) => b"\x1f\x8b",
         Some((_, Kind::TarBz2)) => b"BZh",
+        Some((_, Kind::Exe)) => b"MZ",
         None => b"",
     };
     if head.starts_with(begins) {
@@ -338,7 +342,7 @@ pub(crate) fn recognise(
 
 /// Whether a file says what its version is: those that are archives with metadata in them.
 pub(crate) fn inspects(asset: &AssetName) -> bool {
-    matches!(Kind::strip(asset.as_str()), Some((_, kind)) if kind != Kind::TarBz2)
+    matches!(Kind::strip(asset.as_str()), Some((_, kind)) if !matches!(kind, Kind::TarBz2 | Kind::Exe))
 }
 
 const _: () = assert!(SIDECAR.limit_bytes as u64 == metadata::MAX_BYTES);

@@ -192,7 +192,7 @@ mod tests {
             ),
             ("/simple/a/1.0/a-1.0.tar.gz.metadata", None),
             ("/simple/a/1.0/a-1.0.tar.gz.asc", None),
-            ("/simple/a/1.0/a-1.0.exe", None),
+            ("/simple/a/1.0/a-1.0.rpm", None),
             ("/simple/a/1.0/", None),
             ("/simple/a/1.0", None),
             ("/simple//", None),

@@ -473,7 +473,7 @@ fn a_page_has_the_least_version_that_says_everything() {
 #[test]
 fn what_is_served_can_be_read_back() {
     for form in [Form::Json, Form::Html] {
-        let index = Index::parse(page().render(form).as_bytes(), "acme-tool").unwrap();
+        let index = Index::parse(page().render(form).as_bytes(), "acme-tool", false).unwrap();
         assert_eq!(index.files.len(), 2);
         let yanked = index.file("acme_tool-0.9.tar.gz").unwrap();
         assert_eq!(yanked.yanked.as_deref(), Some("broken & <bad>"));
@@ -508,7 +508,7 @@ fn a_registrys_page_is_read_leniently_and_only_its_own_files() {
         {{"filename":"a_b-2.0-py3-none-any.whl","url":"x","hashes":{{}},"dist-info-metadata":true}}]}}"#,
         digest.to_uppercase()
     );
-    let index = Index::parse(json.as_bytes(), "a-b").unwrap();
+    let index = Index::parse(json.as_bytes(), "a-b", false).unwrap();
     let names: Vec<_> = index
         .files
         .iter()
@@ -556,14 +556,23 @@ fn what_is_no_page_is_not_taken_for_an_empty_one() {
             Some(IndexError::ApiVersion("2.0".to_owned())),
         ),
     ] {
-        let found = Index::parse(body.as_bytes(), "a").unwrap_err();
+        let found = Index::parse(body.as_bytes(), "a", false).unwrap_err();
         assert!(error.is_none_or(|error| error == found), "{body} {found}");
     }
     let empty = "<!DOCTYPE html><meta name=\"pypi:repository-version\" content=\"1.0\">";
-    assert_eq!(Index::parse(empty.as_bytes(), "a").unwrap().files, []);
+    assert_eq!(
+        Index::parse(empty.as_bytes(), "a", false).unwrap().files,
+        []
+    );
     // A page of the first standard, without any mark of its version.
     let plain = "<a href=\"../../packages/a-1.0.tar.gz#sha256=00\">a-1.0.tar.gz</a>";
-    assert_eq!(Index::parse(plain.as_bytes(), "a").unwrap().files.len(), 1);
+    assert_eq!(
+        Index::parse(plain.as_bytes(), "a", false)
+            .unwrap()
+            .files
+            .len(),
+        1
+    );
 }
 
 #[test]

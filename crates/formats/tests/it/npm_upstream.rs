@@ -119,6 +119,42 @@ async fn what_the_registry_has_is_shown_with_its_own_times_and_our_addresses() {
 }
 
 #[tokio::test]
+async fn no_registry_is_asked_about_a_private_scope() {
+    let world = World::with(formats::Rules {
+        npm: formats::npm::Rules {
+            private_scopes: ["@lib".parse().unwrap()].into(),
+            ..formats::npm::Rules::default()
+        },
+        ..formats::Rules::default()
+    })
+    .await;
+    world.connected_to("store", "public:npmjs").await;
+    world.repository("team", &["store"]).await;
+    offer(&world, "@lib/twig", "1.0.0", &[twig("1.0.0")]);
+    for path in [
+        "npm/team/@lib%2ftwig",
+        "npm/store/@lib%2ftwig",
+        "npm/team/@LIB%2ftwig",
+        "npm/team/-/npm/v1/attestations/@lib%2ftwig@1.0.0",
+        TARBALL,
+    ] {
+        assert_eq!(world.get(path).await.status, 404, "{path}");
+    }
+    let asked = json!({"@lib/twig": ["1.0.0"]}).to_string();
+    let line = "POST npm/team/-/npm/v1/security/advisories/bulk";
+    assert_eq!(world.ask(line, &[], asked).await.status, 200);
+    publish(&world, "store", "@lib/twig", "1.0.0").await;
+    // Those behind it are asked as ever.
+    assert_eq!(world.get(TARBALL).await.status, 200);
+    assert_eq!(world.registry.sent(), Vec::<String>::new());
+    for path in ["@lib%2ftwig", "@LIB%2ftwig", "@lib/twig/-/twig-1.0.0.tgz"] {
+        assert_eq!(world.registry.asked(path), 0, "{path}");
+    }
+    world.get("npm/team/@other%2ftwig").await;
+    assert_eq!(world.registry.asked("@other%2ftwig"), 1);
+}
+
+#[tokio::test]
 async fn a_lock_file_is_enough_to_take_a_tarball() {
     let world = world().await;
     let document = offer(&world, "@lib/twig", "1.0.0", &[twig("1.0.0")]);

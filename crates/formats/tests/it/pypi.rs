@@ -390,7 +390,7 @@ async fn what_is_not_as_it_should_be_is_refused() {
         (
             "no archive either",
             Form::new("acme-tool", "1.0", "acme_tool-1.0.tar.gz", b"hello"),
-            "gzip",
+            "broken",
         ),
         (
             "metadata of another project",
@@ -527,7 +527,7 @@ async fn the_first_wheel_describes_a_version() {
                 &world.admin,
                 catalog::Action::DescribePackageVersion,
                 &world.repository_at("app"),
-                &Pypi.package(None, "acme-tool", true).unwrap(),
+                &Pypi::default().package(None, "acme-tool", true).unwrap(),
             )
             .await
             .unwrap();

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use catalog::{Action, Digests, Format as _, Restriction, Restrictions};
-use formats::pypi::Pypi;
+use formats::pypi::{Pypi, Rules};
 
 use crate::registry::Mood;
 use crate::wheels::{Form, metadata, sdist, wheel};
@@ -56,7 +56,15 @@ fn core(version: &str, text: &str) -> Vec<u8> {
 
 /// An index with two versions, a repository connected to it, one above that and one above both.
 async fn world() -> World {
-    let world = World::new().await;
+    world_with(Rules::default()).await
+}
+
+async fn world_with(pypi: Rules) -> World {
+    let world = World::with(formats::Rules {
+        pypi,
+        ..formats::Rules::default()
+    })
+    .await;
     world.connected_to("store", CONNECTION).await;
     world.repository("between", &["store"]).await;
     world.repository("team", &["between"]).await;
@@ -99,7 +107,7 @@ async fn names(world: &World, repository: &str, project: &str) -> Vec<String> {
 /// `version: file, file` of what a repository itself records.
 async fn recorded(world: &World, repository: &str, project: &str) -> Vec<String> {
     let open = world.open(&world.admin, repository, "pypi").await;
-    let package = Pypi.package(None, project, true).unwrap();
+    let package = Pypi::default().package(None, project, true).unwrap();
     let mut lines = Vec::new();
     for record in open.versions(&package).await.unwrap() {
         let files = open
@@ -361,6 +369,84 @@ async fn files_without_a_digest_are_not_taken() {
 }
 
 #[tokio::test]
+async fn files_without_a_digest_are_taken_where_the_server_allows_it() {
+    let rules = Rules {
+        accepts_unverified: true,
+        ..Rules::default()
+    };
+    let world = world_with(rules).await;
+    let listed = format!(
+        r#"{{"files":[{{"filename":"{WHEEL}","url":"../../files/{WHEEL}","hashes":{{}}}}]}}"#
+    );
+    world.registry.put_alone(PAGE, listed.as_bytes());
+    let before = page(&world, "team", "lib-core").await;
+    assert_eq!(before["files"][0]["hashes"], serde_json::json!({}));
+    let got = world.get(&file("2.0", WHEEL)).await;
+    assert_eq!(
+        (got.status.as_u16(), got.body),
+        (200, core("2.0", "first").into())
+    );
+    // From then on the digest is that of what was taken.
+    let after = page(&world, "team", "lib-core").await;
+    let sha256 = Digests::of(&core("2.0", "first")).sha256;
+    assert_eq!(after["files"][0]["hashes"]["sha256"], sha256);
+}
+
+#[tokio::test]
+async fn eggs_and_installers_are_shown_where_the_server_wants_them() {
+    let egg = "lib_core-1.0-py2.7.egg";
+    let installer = "lib-core-1.0.win32-py2.7.exe";
+    for (shows_legacy_files, expected) in
+        [(false, vec![WHEEL]), (true, vec![installer, egg, WHEEL])]
+    {
+        let rules = Rules {
+            shows_legacy_files,
+            ..Rules::default()
+        };
+        let world = world_with(rules).await;
+        let bytes = core("2.0", "first");
+        let listed = [(egg, &bytes[..]), (installer, b"MZ"), (WHEEL, &bytes)];
+        let listed = listed.map(|(name, bytes)| Listed {
+            name,
+            bytes,
+            more: "",
+        });
+        put(&world, "lib-core", &listed);
+        assert_eq!(names(&world, "team", "lib-core").await, expected);
+        let got = world.get(&file("1.0", installer)).await;
+        assert_eq!(got.status == 200, shows_legacy_files, "{}", got.text());
+    }
+}
+
+#[tokio::test]
+async fn metadata_is_promised_only_where_the_index_has_it_if_the_server_wants_that() {
+    let rules = Rules {
+        synthesizes_metadata: false,
+        ..Rules::default()
+    };
+    let world = world_with(rules).await;
+    let text = metadata("lib-core", "3.0", "Summary: beside\n");
+    let sha256 = Digests::of(text.as_bytes()).sha256;
+    let name = "lib_core-3.0-py3-none-any.whl";
+    let (with, without) = (core("3.0", "three"), core("2.0", "first"));
+    let more = format!(r#","core-metadata":{{"sha256":"{sha256}"}}"#);
+    let listed = [(name, &with, more.as_str()), (WHEEL, &without, "")];
+    let listed = listed.map(|(name, bytes, more)| Listed { name, bytes, more });
+    put(&world, "lib-core", &listed);
+    world
+        .registry
+        .put_alone(&format!("files/{name}.metadata"), text.as_bytes());
+    let page = page(&world, "team", "lib-core").await;
+    assert_eq!(page["files"][0]["core-metadata"], false);
+    assert_eq!(page["files"][1]["core-metadata"]["sha256"], sha256);
+    let beside = world.get(&format!("{}.metadata", file("3.0", name))).await;
+    assert_eq!(beside.text(), text);
+    let within = format!("{}.metadata", file("2.0", WHEEL));
+    assert_eq!(world.get(&within).await.status, 404);
+    assert_eq!(world.registry.asked(&format!("files/{WHEEL}")), 0);
+}
+
+#[tokio::test]
 async fn html_is_read_where_there_is_no_json() {
     let world = world().await;
     let bytes = core("2.0", "first");
@@ -474,7 +560,7 @@ async fn both_are_shown_where_both_are_let_in() {
         &core("5.0", "ours"),
     );
     assert_eq!(upload(&world, "team", &form).await, 200);
-    let package = Pypi.package(None, "lib-core", true).unwrap();
+    let package = Pypi::default().package(None, "lib-core", true).unwrap();
     let permit = world
         .catalog
         .package(
@@ -604,7 +690,7 @@ async fn what_an_import_says_of_itself_is_told_by_its_first_wheel() {
         ],
     );
     let described = async || {
-        let package = Pypi.package(None, "lib-core", true).unwrap();
+        let package = Pypi::default().package(None, "lib-core", true).unwrap();
         let at = world.repository_at("team");
         let permit = world
             .catalog

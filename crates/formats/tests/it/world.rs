@@ -8,7 +8,7 @@ use bytes::Bytes;
 use catalog::{
     Catalog, DomainAt, Limits, NewRepository, OpenRepository, Parts, RemoteSettings, RepositoryAt,
 };
-use formats::{Base, Body, Protocol, full};
+use formats::{Base, Body, Protocol, Protocols, full};
 use http::header::ACCEPT;
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt as _;
@@ -27,6 +27,7 @@ pub(crate) struct World {
     pub(crate) root: Caller,
     pub(crate) nobody: Caller,
     pub(crate) registry: Registry,
+    protocols: Protocols,
     _directory: tempfile::TempDir,
 }
 
@@ -54,6 +55,12 @@ impl Answer {
 impl World {
     /// With an empty repository `app`.
     pub(crate) async fn new() -> Self {
+        Self::with(formats::Rules::default()).await
+    }
+
+    /// The same, where formats have other rules.
+    pub(crate) async fn with(rules: formats::Rules) -> Self {
+        let protocols = Protocols::new(rules);
         let directory = tempfile::tempdir().unwrap();
         let clock = Clock::fixed(Timestamp::parse_iso8601("2026-11-22T19:41:27Z").unwrap());
         let database = format!("sqlite:{}", directory.path().join("db.sqlite").display());
@@ -94,7 +101,7 @@ impl World {
             database,
             blobs,
             iam: iam.clone(),
-            formats: formats::Protocols::new(formats::Rules::default()).formats(),
+            formats: protocols.formats(),
             remotes,
             completes_versions: false,
             limits: Limits {
@@ -114,6 +121,7 @@ impl World {
             root,
             nobody,
             registry,
+            protocols,
             _directory: directory,
         };
         world
@@ -203,9 +211,7 @@ impl World {
         let (method, rest) = line.split_once(' ').unwrap();
         let (format, rest) = rest.split_once('/').unwrap();
         let (repository, path) = rest.split_once('/').unwrap();
-        let protocol = formats::Protocols::new(formats::Rules::default())
-            .named(format)
-            .unwrap();
+        let protocol = self.protocols.named(format).unwrap();
         self.send(
             protocol,
             who,
@@ -282,7 +288,8 @@ impl World {
         name: &str,
     ) -> Vec<String> {
         let open = self.open(&self.admin, repository, "maven").await;
-        let package = formats::Protocols::new(formats::Rules::default())
+        let package = self
+            .protocols
             .named("maven")
             .unwrap()
             .package(Some(namespace), name, false)
@@ -303,7 +310,8 @@ impl World {
         version: &str,
     ) -> Vec<String> {
         let open = self.open(&self.admin, repository, "maven").await;
-        let package = formats::Protocols::new(formats::Rules::default())
+        let package = self
+            .protocols
             .named("maven")
             .unwrap()
             .package(Some(namespace), name, false)

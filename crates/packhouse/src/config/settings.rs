@@ -41,7 +41,7 @@ impl Setting {
     /// Where it stands in the file: `blobs.endpoint` is the key `endpoint` of the table `[blobs]`.
     pub(crate) fn key(&self) -> String {
         for table in [
-            "blobs", "limit", "auth", "oidc", "audit", "webhook", "maven", "npm", "generic",
+            "blobs", "limit", "auth", "oidc", "audit", "webhook", "maven", "npm", "pypi", "generic",
         ] {
             if self.name == table {
                 return format!("{table}.location");
@@ -142,6 +142,14 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "Lets `npm unpublish` delete versions, for whoever may `DeletePackageVersions`."),
     setting("npm-allow-unverified", "", "false", Switch,
         "Lists and takes versions of a public npm registry of which it promises no digest."),
+    setting("npm-private-scope", "SCOPE", "", List,
+        "Scopes of your own, like `@acme`: no public npm registry is ever asked about a package in them, whatever its origin controls say. What is kept here of them stays."),
+    setting("pypi-allow-unverified", "", "false", Switch,
+        "Takes files of a public Python index of which it has no digest."),
+    setting("pypi-legacy-files", "", "false", Switch,
+        "Shows the eggs and Windows installers of a public Python index, which only tools from long ago install."),
+    setting("pypi-synthesize-metadata", "BOOL", "true", Text,
+        "Whether the metadata of a wheel is promised, and read out of the wheel, where a public Python index has none beside it. It saves clients from fetching each wheel that they look at."),
     setting("generic-http", "BOOL", "true", Text,
         "Whether generic packages have an HTTP endpoint beside the operations of the API."),
     setting("master-key-file", "FILE", "", Text,

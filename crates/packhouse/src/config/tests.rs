@@ -248,6 +248,37 @@ fn keys_of_an_issuer_stand_in_a_file_that_is_named_with_it() {
 }
 
 #[test]
+fn formats_get_the_rules_that_are_set() {
+    let rules = sources(&[], &[]).config().unwrap().formats;
+    assert_eq!(rules.npm, formats::npm::Rules::default());
+    assert_eq!(rules.pypi, formats::pypi::Rules::default());
+    let flags = [
+        "--npm-private-scope",
+        "@acme",
+        "--npm-private-scope",
+        "tools",
+        "--pypi-allow-unverified",
+        "--pypi-legacy-files",
+        "--pypi-synthesize-metadata",
+        "false",
+    ];
+    let rules = sources(&flags, &[]).config().unwrap().formats;
+    let scopes = ["tools", "@ACME"].map(|text| text.parse().unwrap());
+    assert_eq!(rules.npm.private_scopes, scopes.into());
+    let expected = formats::pypi::Rules {
+        accepts_unverified: true,
+        shows_legacy_files: true,
+        synthesizes_metadata: false,
+    };
+    assert_eq!(rules.pypi, expected);
+    for text in ["", "@", "@acme/leaf", "@@acme", "ac me"] {
+        let mistakes = sources(&["--npm-private-scope", text], &[]).config();
+        let said = mistakes.unwrap_err().to_string();
+        assert!(said.contains("`npm-private-scope` (flag"), "{said}");
+    }
+}
+
+#[test]
 fn a_public_url_has_no_path_and_no_slash() {
     for (text, expected) in [
         ("https://packages.example", Some("https://packages.example")),
