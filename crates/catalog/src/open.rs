@@ -63,7 +63,7 @@ pub enum Settle {
 pub struct Note {
     /// Under which key.
     pub key: String,
-    /// What; at most 256 KiB, in the format's own spelling.
+    /// What; at most 1 MiB, in the format's own spelling.
     pub text: String,
     /// When it was written.
     pub written: Timestamp,
@@ -101,7 +101,7 @@ const FORGET_NOTE: &str = "
        AND note_key = $3";
 
 /// Bytes of a note, at most.
-const NOTE_BYTES: usize = 256 * 1024;
+const NOTE_BYTES: usize = 1024 * 1024;
 
 impl Catalog {
     /// Opens a repository for a request of a format. Authorises no more than that a bearer token must be one of this

@@ -73,6 +73,31 @@ async fn an_upload_is_on_the_page_and_can_be_had() {
 }
 
 #[tokio::test]
+async fn attestations_of_up_to_a_mebibyte_are_kept_and_not_shown() {
+    let world = World::new().await;
+    let bytes = good();
+    let form = |length: usize| {
+        let around = r#"[{"bundle":""}]"#.len();
+        let text = format!(r#"[{{"bundle":"{}"}}]"#, "x".repeat(length - around));
+        let form = Form::new("Acme.Tool", "1.0", WHEEL, &bytes).and("attestations", &text);
+        (form, text)
+    };
+    let (too_much, _) = form((1 << 20) + 1);
+    assert_eq!(upload(&world, &too_much).await.status, 400);
+    let (most, text) = form(1 << 20);
+    assert_eq!(upload(&world, &most).await.status, 200);
+    let open = world.open(&world.admin, "app", "pypi").await;
+    let sha256 = catalog::Digests::of(&bytes).sha256;
+    let key = format!("attestations/acme-tool/{sha256}");
+    assert_eq!(open.note(&key).await.unwrap().unwrap().text, text);
+    // Nobody has verified them.
+    let provenance = format!("pypi/app/integrity/acme-tool/1.0/{WHEEL}/provenance");
+    assert_eq!(world.get(&provenance).await.status, 404);
+    let page = page(&world, "acme-tool").await;
+    assert_eq!(page["files"][0].get("provenance"), None);
+}
+
+#[tokio::test]
 async fn a_page_is_asked_about_again_and_changes_with_what_is_on_it() {
     let world = World::new().await;
     upload(&world, &Form::new("acme-tool", "1.0", WHEEL, &good())).await;
