@@ -3,6 +3,8 @@
 //! Publishing, ingesting from a registry and retaining from an upstream end here, so what a version is, what its
 //! revision is, and what is said about it afterwards cannot differ between them.
 
+mod blobs;
+
 use aws::Timestamp;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -18,7 +20,10 @@ use crate::names::{AssetName, PackageId, Version, VersionId};
 use crate::package::{Origin, OriginType, Restrictions, Status, VersionRecord};
 use crate::repository::Repository;
 use crate::screen::{View, screen};
-use crate::{Error, Result, group, labels, origin, scrub};
+use crate::{Error, Result, group, labels, origin};
+
+pub(crate) use blobs::claim_blob;
+use blobs::{ensure_blob, heal};
 
 /// A package's row.
 #[derive(Debug, Clone)]
@@ -128,34 +133,9 @@ pub(crate) const ASSETS_OF_PACKAGE: &str = "
        AND packages.name = $4
      ORDER BY assets.name";
 
-const INSERT_BLOB: &str = "
-    INSERT INTO blobs (id, domain_id, size_bytes, md5, sha1, sha256, sha512, location, stored)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-    ON CONFLICT (domain_id, sha256) DO NOTHING";
-
-const BLOB: &str = "
-    SELECT id, location
-      FROM blobs
-     WHERE domain_id = $1
-       AND sha256 = $2";
-
-const QUARANTINED: &str = "
-    SELECT blob_id
-      FROM quarantined_blobs
-     WHERE blob_id = $1";
-
-const SET_LOCATION: &str = "
-    UPDATE blobs
-       SET location = $2
-     WHERE id = $1";
-
 const INSERT_ASSET: &str = "
     INSERT INTO assets (version_id, name, blob_id, modified, document)
     VALUES ($1, $2, $3, $4, $5)";
-
-const CLAIM: &str = "
-    DELETE FROM released_blobs
-     WHERE blob_id = $1";
 
 /// The manifest of a version whose describing file is not here.
 const NO_MANIFEST: &str = "{}";
@@ -704,79 +684,6 @@ fn insert_version(
         ],
     )?;
     Ok(row)
-}
-
-/// Says that something refers to a blob again: how long nothing did counts from the next time.
-pub(crate) fn claim_blob(tx: &mut Tx<'_>, blob_id: &str) -> Result<()> {
-    tx.execute(CLAIM, &[blob_id.into()])?;
-    Ok(())
-}
-
-/// Gives a blob in quarantine the bytes that were brought along; false when it is well. The sweep takes the damaged ones.
-fn heal(tx: &mut Tx<'_>, blob_id: &str, stored: &Stored) -> Result<bool> {
-    if tx.rows(QUARANTINED, &[blob_id.into()])?.is_empty() {
-        return Ok(false);
-    }
-    tx.execute(
-        SET_LOCATION,
-        &[blob_id.into(), stored.location.to_string().into()],
-    )?;
-    scrub::release(tx, blob_id)?;
-    Ok(true)
-}
-
-/// The domain's row for these bytes. If it has them already, the ones brought along are spare.
-fn ensure_blob(
-    tx: &mut Tx<'_>,
-    repository: &Repository,
-    by: &By,
-    bytes: &NewBytes,
-) -> Result<(String, Location, Option<Location>)> {
-    let stored = match bytes {
-        NewBytes::Shared(row) => {
-            claim_blob(tx, &row.blob_id)?;
-            return Ok((row.blob_id.clone(), row.location, None));
-        }
-        NewBytes::Stored(stored) => stored,
-    };
-    let digests = &stored.digests;
-    let id = new_id(by.now)?;
-    let inserted = tx.execute(
-        INSERT_BLOB,
-        &[
-            id.as_str().into(),
-            (&*repository.domain.id).into(),
-            stored.size.into(),
-            digests.md5.as_str().into(),
-            digests.sha1.as_str().into(),
-            digests.sha256.as_str().into(),
-            digests.sha512.as_str().into(),
-            stored.location.to_string().into(),
-            by.now.millis().into(),
-        ],
-    )?;
-    if inserted == 1 {
-        return Ok((id, stored.location, None));
-    }
-    let rows = tx.rows(
-        BLOB,
-        &[
-            (&*repository.domain.id).into(),
-            digests.sha256.as_str().into(),
-        ],
-    )?;
-    let row = rows
-        .first()
-        .ok_or_else(|| Error::internal("a blob that is in the way is not there"))?;
-    claim_blob(tx, row.as_str("id")?)?;
-    if heal(tx, row.as_str("id")?, stored)? {
-        return Ok((row.text("id")?, stored.location, None));
-    }
-    Ok((
-        row.text("id")?,
-        row.parse("location")?,
-        Some(stored.location),
-    ))
 }
 
 /// Identifies the exact content of a version: base64 of a SHA-256, 44 characters. The same content has the same

@@ -1,0 +1,408 @@
+//! From settings as written to settings as meant: one value after the other, each mistake with where it stands.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use catalog::ConnectionName;
+use ipnet::IpNet;
+use store::BlobSettings;
+use tracing_subscriber::EnvFilter;
+use url::Url;
+
+use super::raw::{Origin, Raw, Written};
+use super::settings::Setting;
+use super::{
+    Audit, Auth, Config, Limits, Oidc, TlsFiles, Webhooks, data, default, without_password,
+};
+use crate::master_key::KeySource;
+use crate::rates::Rates;
+
+/// A number with bounds, both of which are good.
+struct Within<const LOW: u64, const HIGH: u64>(u64);
+
+impl<const LOW: u64, const HIGH: u64> FromStr for Within<LOW, HIGH> {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.parse() {
+            Ok(number) if (LOW..=HIGH).contains(&number) => Ok(Self(number)),
+            _ => Err(format!("it is a number from {LOW} to {HIGH}")),
+        }
+    }
+}
+
+/// Reads settings; what cannot be meant is collected.
+pub(super) struct Reader<'a> {
+    pub(super) raw: &'a Raw,
+    pub(super) mistakes: Vec<String>,
+}
+
+impl Reader<'_> {
+    /// All of them. Where there are mistakes it is not to be used.
+    pub(super) fn config(&mut self) -> Config {
+        let data = data(self.raw, &Raw::default());
+        let listen: SocketAddr = self.value("listen");
+        let insecure_http: bool = self.value("insecure-http");
+        let tls = self.tls();
+        if !listen.ip().is_loopback() && !insecure_http && tls.is_none() {
+            let origin = self.origin("listen");
+            self.mistakes.push(format!(
+                "`listen` ({origin}) is `{listen}`, where others could read plain HTTP\n    hint: give \
+                 `tls-certificate` and `tls-key`, or say `insecure-http` when a proxy in front speaks TLS"
+            ));
+        }
+        let log_level = self.text("log-level");
+        if let Err(error) = EnvFilter::try_new(&log_level) {
+            self.wrong("log-level", &log_level, &error);
+        }
+        Config {
+            listen,
+            tls,
+            public_url: self.public_url(),
+            trusted_proxies: self.networks("trusted-proxy"),
+            account_id: self.value("account-id"),
+            region: self.value("region"),
+            database: self.parsed("database", &default(Setting::named("database"), &data)),
+            blobs: self.parsed("blobs", &default(Setting::named("blobs"), &data)),
+            blob_settings: self.blob_settings(),
+            upstreams: self.upstreams(),
+            registry_hosts: self.registry_hosts(),
+            complete_versions: self.value("complete-versions"),
+            formats: self.formats(),
+            oidc: Oidc {
+                private_issuers: self.value("oidc-allow-private-issuers"),
+                ca_file: self
+                    .raw
+                    .get("oidc-ca-file")
+                    .map(|it| it.text.clone().into()),
+                jwks_files: self.jwks_files(),
+            },
+            master_key: self.master_key(&data),
+            auth: Auth {
+                strict_root: self.value("auth-strict-root"),
+                cap_tokens_to_session: self.value("auth-cap-tokens-to-session"),
+                max_skew: Duration::from_secs(
+                    self.value::<Within<1, 900>>("auth-max-skew-seconds").0,
+                ),
+                trust_policy_characters: usize::try_from(
+                    self.value::<Within<2048, 4096>>("auth-trust-policy-characters")
+                        .0,
+                )
+                .unwrap_or(usize::MAX),
+                trust_unconfirmed: self.value("auth-trust-unconfirmed"),
+            },
+            log: self.value("log"),
+            log_level,
+            drain: Duration::from_secs(self.value("drain-seconds")),
+            limits: Limits {
+                connections: self.value("limit-connections"),
+                asset_size_bytes: self.value("limit-asset-size-bytes"),
+                assets_per_version: self.value("limit-assets-per-version"),
+                domains_per_account: self.value("limit-domains-per-account"),
+                repositories_per_domain: self.value("limit-repositories-per-domain"),
+                direct_upstreams: self.value("limit-direct-upstreams"),
+                upstreams_searched: self.value("limit-upstreams-searched"),
+                tags_per_resource: self.value("limit-tags-per-resource"),
+                rates: Rates {
+                    reads: self.value("limit-reads-per-second"),
+                    writes: self.value("limit-writes-per-second"),
+                    token: self.value("limit-token-requests-per-second"),
+                    address: self.value("limit-address-requests-per-second"),
+                    authorization_tokens: self.value("limit-authorization-tokens-per-second"),
+                    assets: self.value("limit-assets-per-second"),
+                    lists: self.value("limit-lists-per-second"),
+                    publishes: self.value("limit-publishes-per-second"),
+                    copies: self.value("limit-copies-per-second"),
+                },
+            },
+            audit: Audit {
+                directory: PathBuf::from(self.text_or("audit-directory", &data)),
+                file_bytes: self.value("audit-file-bytes"),
+                file_age: self.hours("audit-file-hours"),
+                keep: self.days("audit-days"),
+                records: self.value("audit-records"),
+                read_window: Duration::from_secs(self.value("audit-read-window-seconds")),
+                keep_decisions: self.days("audit-decision-days"),
+                decisions: self.value("audit-decisions"),
+            },
+            webhooks: Webhooks {
+                private_addresses: self.value("webhook-private-addresses"),
+                retry_for: self.hours("webhook-retry-hours"),
+                keep_events: self.days("webhook-event-days"),
+            },
+            data,
+        }
+    }
+
+    /// What this server settles for its formats.
+    fn formats(&mut self) -> formats::Rules {
+        formats::Rules {
+            maven: formats::maven::Rules {
+                requires_pom: self.value("maven-require-pom"),
+                is_strict_about_poms: self.value("maven-strict-pom"),
+                accepts_unverified: !self.value::<bool>("maven-refuse-unverified"),
+            },
+            npm: formats::npm::Rules {
+                allows_unpublish: self.value("npm-allow-unpublish"),
+                accepts_unverified: self.value("npm-allow-unverified"),
+                private_scopes: self.private_scopes(),
+            },
+            pypi: formats::pypi::Rules {
+                accepts_unverified: self.value("pypi-allow-unverified"),
+                shows_legacy_files: self.value("pypi-legacy-files"),
+                synthesizes_metadata: self.value("pypi-synthesize-metadata"),
+            },
+            generic: formats::generic::Rules {
+                has_endpoint: self.value("generic-http"),
+            },
+        }
+    }
+
+    fn private_scopes(&mut self) -> BTreeSet<formats::npm::Scope> {
+        let mut scopes = BTreeSet::new();
+        for written in self.raw.all("npm-private-scope") {
+            match written.text.parse() {
+                Ok(scope) => _ = scopes.insert(scope),
+                Err(error) => self.mistakes.push(format!(
+                    "`npm-private-scope` ({}) is `{}`, not a scope like `@acme`: {error}",
+                    written.origin, written.text
+                )),
+            }
+        }
+        scopes
+    }
+
+    fn jwks_files(&mut self) -> BTreeMap<String, PathBuf> {
+        let mut files = BTreeMap::new();
+        for Written { text, origin } in self.raw.all("oidc-jwks-file") {
+            match text.split_once('=') {
+                Some((issuer, path)) if issuer.starts_with("https://") && !path.is_empty() => {
+                    files.insert(issuer.to_owned(), path.into());
+                }
+                _ => self.mistakes.push(format!(
+                    "`oidc-jwks-file` ({origin}) is `{text}`, not an address and a file as in `https://issuer.example=keys.json`"
+                )),
+            }
+        }
+        files
+    }
+
+    fn origin(&self, name: &str) -> Origin {
+        self.raw
+            .get(name)
+            .map_or(Origin::Default, |written| written.origin.clone())
+    }
+
+    fn wrong(&mut self, name: &str, text: &str, why: &dyn Display) {
+        let origin = self.origin(name);
+        let shown = without_password(text);
+        self.mistakes
+            .push(format!("`{name}` ({origin}) is `{shown}`: {why}"));
+    }
+
+    fn text(&self, name: &str) -> String {
+        let written = self.raw.get(name).map(|written| written.text.as_str());
+        written.unwrap_or(Setting::named(name).default).to_owned()
+    }
+
+    fn text_or(&self, name: &str, data: &Path) -> String {
+        let written = self.raw.get(name).map(|written| written.text.clone());
+        written.unwrap_or_else(|| default(Setting::named(name), data))
+    }
+
+    /// The value of a setting that has a default; after a mistake, that default.
+    fn value<T: FromStr<Err: Display>>(&mut self, name: &str) -> T {
+        self.parsed(name, Setting::named(name).default)
+    }
+
+    fn hours(&mut self, name: &str) -> Duration {
+        Duration::from_secs(self.value::<u64>(name).saturating_mul(60 * 60))
+    }
+
+    fn days(&mut self, name: &str) -> Duration {
+        self.hours(name).saturating_mul(24)
+    }
+
+    fn parsed<T: FromStr<Err: Display>>(&mut self, name: &str, default: &str) -> T {
+        if let Some(text) = self.raw.get(name).map(|written| written.text.clone()) {
+            match text.parse() {
+                Ok(value) => return value,
+                Err(error) => self.wrong(name, &text, &error),
+            }
+        }
+        match default.parse() {
+            Ok(value) => value,
+            Err(_) => unreachable!(
+                "the default of `{name}` is in the list of settings, and a test parses them all"
+            ),
+        }
+    }
+
+    fn web_address(&mut self, name: &str) -> Option<Url> {
+        let text = self.raw.get(name)?.text.clone();
+        let url = text.parse::<Url>().map_err(|error| error.to_string());
+        match url.and_then(|url| web_address(&url).map(|()| url).map_err(str::to_owned)) {
+            Ok(url) => Some(url),
+            Err(why) => {
+                self.wrong(name, &text, &why);
+                None
+            }
+        }
+    }
+
+    fn master_key(&mut self, data: &Path) -> KeySource {
+        let Some(command) = self.raw.get("master-key-command") else {
+            return KeySource::File(PathBuf::from(self.text_or("master-key-file", data)));
+        };
+        let words: Vec<_> = command.text.split_whitespace().map(str::to_owned).collect();
+        if words.is_empty() {
+            self.wrong("master-key-command", "", &"there is no command in it");
+        }
+        if self.raw.get("master-key-file").is_some() {
+            self.mistakes.push(
+                "`master-key-file` and `master-key-command` are both set, and there is one master key".to_owned(),
+            );
+        }
+        KeySource::Command(words)
+    }
+
+    fn tls(&mut self) -> Option<TlsFiles> {
+        let path = |name| {
+            self.raw
+                .get(name)
+                .map(|written| PathBuf::from(&written.text))
+        };
+        match (path("tls-certificate"), path("tls-key")) {
+            (Some(certificate), Some(key)) => Some(TlsFiles { certificate, key }),
+            (None, None) => None,
+            _ => {
+                let sentence =
+                    "`tls-certificate` and `tls-key` belong together, and only one of them is set";
+                self.mistakes.push(sentence.to_owned());
+                None
+            }
+        }
+    }
+
+    fn public_url(&mut self) -> Option<String> {
+        let url = self.web_address("public-url")?;
+        if url.query().is_some()
+            || url.fragment().is_some()
+            || !url.username().is_empty()
+            || url.path() != "/"
+        {
+            self.wrong(
+                "public-url",
+                url.as_str(),
+                &"it is a scheme, a host and perhaps a port, nothing else",
+            );
+        }
+        Some(url.as_str().trim_end_matches('/').to_owned())
+    }
+
+    fn networks(&mut self, name: &str) -> Vec<IpNet> {
+        let mut networks = Vec::new();
+        for written in self.raw.all(name) {
+            let address = || written.text.parse::<IpAddr>().ok().map(IpNet::from);
+            match written.text.parse().ok().or_else(address) {
+                Some(network) => networks.push(network),
+                None => self.mistakes.push(format!(
+                    "`{name}` ({}) is `{}`: it is a network like `10.0.0.0/8`, or an address",
+                    written.origin, written.text
+                )),
+            }
+        }
+        networks
+    }
+
+    fn registry_hosts(&mut self) -> BTreeSet<String> {
+        let mut hosts = BTreeSet::new();
+        for written in self.raw.all("registry-host") {
+            match url::Host::parse(&written.text) {
+                Ok(host) => _ = hosts.insert(host.to_string()),
+                Err(_) => self.mistakes.push(format!(
+                    "`registry-host` ({}) is `{}`: it is a name or an address, without scheme, port and path",
+                    written.origin, written.text
+                )),
+            }
+        }
+        hosts
+    }
+
+    fn blob_settings(&mut self) -> BlobSettings {
+        let text = |name| self.raw.get(name).map(|written| written.text.clone());
+        let (access_key_id, secret_access_key) =
+            (text("blobs-access-key-id"), text("blobs-secret-access-key"));
+        let region = text("blobs-region");
+        if access_key_id.is_some() != secret_access_key.is_some() {
+            self.mistakes.push(
+                "`blobs-access-key-id` and `blobs-secret-access-key` belong together, and only one of them is set".to_owned(),
+            );
+        }
+        BlobSettings {
+            endpoint: self
+                .web_address("blobs-endpoint")
+                .map(|url| url.as_str().trim_end_matches('/').to_owned()),
+            region,
+            path_style: Some(self.value("blobs-path-style")),
+            access_key_id,
+            secret_access_key,
+            memory_bytes: self.value("blobs-memory-bytes"),
+        }
+    }
+
+    fn upstreams(&mut self) -> BTreeMap<ConnectionName, Url> {
+        let mut upstreams = BTreeMap::new();
+        for (name, written) in self.raw.upstreams() {
+            match upstream(name, &written.text) {
+                Ok((name, url)) => {
+                    upstreams.insert(name, url);
+                }
+                Err(why) => self.mistakes.push(format!(
+                    "`upstream` ({}) is `{name}={}`: {why}",
+                    written.origin,
+                    without_password(&written.text)
+                )),
+            }
+        }
+        upstreams
+    }
+}
+
+fn upstream(name: &str, address: &str) -> Result<(ConnectionName, Url), String> {
+    let known = connections();
+    if !known.contains(name) {
+        let known: Vec<_> = known.into_iter().collect();
+        return Err(format!(
+            "there is no such connection; there are {}",
+            known.join(", ")
+        ));
+    }
+    let url: Url = address
+        .parse()
+        .map_err(|error| format!("not an address: {error}"))?;
+    web_address(&url).map_err(str::to_owned)?;
+    let name = name.parse().map_err(|error| format!("{error}"))?;
+    Ok((name, url))
+}
+
+/// Names of all connections that there can be: those of the API, so that what `upstreams detect` finds does not depend on
+/// which formats a version serves.
+fn connections() -> BTreeSet<&'static str> {
+    codeartifact::CONNECTIONS
+        .iter()
+        .map(|(name, _)| *name)
+        .collect()
+}
+
+fn web_address(url: &Url) -> Result<(), &'static str> {
+    if matches!(url.scheme(), "http" | "https") && url.has_host() {
+        Ok(())
+    } else {
+        Err("it begins with `http://` or `https://` and a host")
+    }
+}
