@@ -6,10 +6,13 @@ conflicts, pages of one entry. Every answer is held against the model. The table
 docs/coverage.md.
 """
 
+import base64
 import hashlib
+import io
 import json
 import os
 import sys
+import tarfile
 import urllib.error
 import urllib.request
 
@@ -177,6 +180,28 @@ def deploy(domain, version):
         urllib.request.urlopen(put, timeout=30).close()
 
 
+def publish_npm(domain):
+    """A package with a readme, as npm sends it."""
+    token = client.get_authorization_token(domain=domain)["authorizationToken"]
+    endpoint = client.get_repository_endpoint(domain=domain, repository="main", format="npm")["repositoryEndpoint"]
+    manifest = {"name": "@tools/hammer", "version": "1.0.0"}
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
+        for name, text in (("package.json", json.dumps(manifest)), ("README.md", "# Hammer\n")):
+            entry = tarfile.TarInfo(f"package/{name}")
+            entry.size = len(text)
+            archive.addfile(entry, io.BytesIO(text.encode()))
+    data = base64.b64encode(packed.getvalue()).decode()
+    document = {
+        "_id": "@tools/hammer", "name": "@tools/hammer", "dist-tags": {"latest": "1.0.0"}, "versions": {"1.0.0": manifest},
+        "_attachments": {"@tools/hammer-1.0.0.tgz": {"content_type": "application/octet-stream", "data": data, "length": len(packed.getvalue())}},
+    }  # fmt: skip
+    put = urllib.request.Request(endpoint + "@tools%2fhammer", data=json.dumps(document).encode(), method="PUT")
+    put.add_header("Authorization", f"Bearer {token}")
+    put.add_header("Content-Type", "application/json")
+    urllib.request.urlopen(put, timeout=30).close()
+
+
 REPOSITORIES = ("up", "other", "main")
 
 
@@ -272,6 +297,9 @@ def prepared(operation, domain):
     if operation == "ListPackageVersionDependencies":
         deploy(domain, "1.0")
         values.update(format="maven", namespace="com.example", package="app")
+    if operation == "GetPackageVersionReadme":
+        publish_npm(domain)
+        values.update(format="npm", packageVersion="1.0.0")
     for holder in ("Domain", "Repository"):
         if operation in (f"Get{holder}PermissionsPolicy", f"Delete{holder}PermissionsPolicy", f"Put{holder}PermissionsPolicy"):
             of = {"domain": domain} if holder == "Domain" else {"domain": domain, "repository": "main"}
@@ -305,14 +333,11 @@ def valid(operation):
     for column, members in (("minimal", minimal), ("full", full)):
         domain = world(takes_packages(operation))
         parameters = members(operation, prepared(operation, domain))
-        if operation == "GetPackageVersionReadme":
-            # No format that is served here without a registry has one.
-            found = refusal(operation, parameters)
-            assert found and found[0] == "ResourceNotFoundException" and "eadme" in found[1], found
-            continue
         answer = call(operation, parameters)
         if "failedVersions" in answer:
             assert answer["failedVersions"] == {} and set(answer["successfulVersions"]) == {"1.0", "2.0"}, answer
+        if operation == "GetPackageVersionReadme":
+            assert answer["readme"] == "# Hammer\n", answer
         if operation == "GetPackageVersionAsset":
             assert answer["asset"].read() == b"a.bin", "other bytes"
         covered[operation][column] += 1
@@ -454,7 +479,8 @@ def unknown(operation, domain, values):
         if found is None or found[0] != "ResourceNotFoundException" or found[2].get("resourceType") != kind:
             problem(f"{operation} of an unknown {name}: {found and (found[:2], found[2].get('resourceType'))}")
             continue
-        asked = {"package": f"{good.get('namespace')}:no-package", "resourceArn": "no-domain"}.get(name, value)
+        package = "@{}/no-package" if good.get("format") == "npm" else "{}:no-package"
+        asked = {"package": package.format(good.get("namespace")), "resourceArn": "no-domain"}.get(name, value)
         asked = asked if isinstance(asked, str) else "no-repository"
         if found[2].get("resourceId") != asked:
             problem(f"{operation} of an unknown {name}: resourceId {found[2].get('resourceId')!r}, not {asked!r}")
@@ -668,8 +694,6 @@ stand here.
 | conflicts | names taken, states, revisions and quotas in the way, values that cannot be meant |
 | pages | pages of one entry (long lists: of a fortieth), together equal to the whole list |
 | answers | answers held against the model: members, types, values |
-
-`GetPackageVersionReadme` has no valid call here: neither of the formats that this run publishes (generic, Maven) has readmes.
 
 """
 
