@@ -232,10 +232,16 @@ fn a_list_is_rendered_once_until_something_in_it_changes() {
         let (text, count) = kept().await;
         assert_eq!(text, "1 -");
         assert!(count >= 1);
-        let open = world.open("r1").await;
-        let other = vec![("mine".to_owned(), Some("1".parse().unwrap()))];
-        open.label(&package("bat"), other).await.unwrap();
-        assert_eq!(kept().await.1, count, "another package changed");
+        // What was written before may still be heard of, a few times; each of these would be once more.
+        for number in 0..20 {
+            let version = (number % 2 == 0).then(|| "1".parse().unwrap());
+            let other = vec![("mine".to_owned(), version)];
+            let open = world.open("r1").await;
+            open.label(&package("bat"), other).await.unwrap();
+            kept().await;
+        }
+        let rendered_since = kept().await.1 - count;
+        assert!(rendered_since < 20, "another package changed");
         world.registry.put_alone("ball/versions", b"1\n2\n");
         assert_eq!(kept().await.0, "1 -; 2 -");
         label(&world, "r1", "mine", Some("1")).await;
