@@ -1,78 +1,36 @@
-//! The rows of packages, versions, assets and blobs, and the one transaction step that adds to them.
+//! The one transaction step that adds to packages, versions, assets and blobs.
 //!
 //! Publishing, ingesting from a registry and retaining from an upstream end here, so what a version is, what its
 //! revision is, and what is said about it afterwards cannot differ between them.
 
 mod blobs;
+mod rows;
 
 use aws::Timestamp;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use sha2::{Digest as _, Sha256};
-use store::{Digests, Location, Row, Stored, Tx};
+use store::{Digests, Location, Stored, Tx};
 
 use crate::asset::AssetRecord;
 use crate::change::{self, By, Change};
 use crate::error::Kind;
 use crate::format::Manifest;
 use crate::ids::new_id;
-use crate::names::{AssetName, PackageId, Version, VersionId};
+use crate::names::{AssetName, PackageId, VersionId};
 use crate::package::{Origin, OriginType, Restrictions, Status, VersionRecord};
 use crate::repository::Repository;
 use crate::screen::{View, screen};
 use crate::{Error, Result, group, labels, origin};
 
 pub(crate) use blobs::claim_blob;
+pub(crate) use rows::{
+    ASSETS, ASSETS_OF_PACKAGE, AssetRow, PackageRow, VERSIONS, VersionRow, assets, package,
+    package_key, read_asset, read_package, read_version, version,
+};
+
 use blobs::{ensure_blob, heal};
-
-/// A package's row.
-#[derive(Debug, Clone)]
-pub(crate) struct PackageRow {
-    pub(crate) id: String,
-    pub(crate) restrictions: Restrictions,
-    /// When something of it changed that no time of a version tells.
-    pub(crate) edited: Option<Timestamp>,
-}
-
-/// A version's row.
-#[derive(Debug, Clone)]
-pub(crate) struct VersionRow {
-    pub(crate) id: String,
-    pub(crate) record: VersionRecord,
-    pub(crate) manifest: String,
-    /// The format's own document of it.
-    pub(crate) document: Option<String>,
-}
-
-impl VersionRow {
-    /// What it says of itself; `None` while the file that says it is not here.
-    pub(crate) fn manifest(&self) -> Result<Option<Manifest>> {
-        if self.manifest == NO_MANIFEST {
-            return Ok(None);
-        }
-        serde_json::from_str(&self.manifest)
-            .map(Some)
-            .map_err(Error::internal)
-    }
-}
-
-/// An asset's row, with its blob's.
-#[derive(Debug, Clone)]
-pub(crate) struct AssetRow {
-    pub(crate) record: AssetRecord,
-    pub(crate) location: Location,
-    pub(crate) blob_id: String,
-    /// The format's own document of it.
-    pub(crate) document: Option<String>,
-}
-
-const PACKAGE: &str = "
-    SELECT id, publish, upstream, edited
-      FROM packages
-     WHERE repository_id = $1
-       AND format = $2
-       AND namespace = $3
-       AND name = $4";
+use rows::NO_MANIFEST;
 
 /// Follows upon a look that found none. Two transactions may both have looked; with `ON CONFLICT` the later one runs again
 /// on PostgreSQL, by whichever index it looked, where it would else be refused for the key.
@@ -80,24 +38,6 @@ const INSERT_PACKAGE: &str = "
     INSERT INTO packages (id, repository_id, format, namespace, name, publish, upstream)
     VALUES ($1, $2, $3, $4, $5, $6, $7)
     ON CONFLICT (repository_id, format, namespace, name) DO NOTHING";
-
-const VERSION: &str = "
-    SELECT id, version, status, revision, origin_type, origin_repository, origin_connection, published,
-           published_upstream, manifest, document
-      FROM versions
-     WHERE package_id = $1
-       AND version = $2";
-
-pub(crate) const VERSIONS: &str = "
-    SELECT versions.id, version, status, revision, origin_type, origin_repository, origin_connection, published,
-           published_upstream, manifest, document
-      FROM packages
-      JOIN versions ON versions.package_id = packages.id
-     WHERE packages.repository_id = $1
-       AND packages.format = $2
-       AND packages.namespace = $3
-       AND packages.name = $4
-     ORDER BY version";
 
 /// As [`INSERT_PACKAGE`].
 const INSERT_VERSION: &str = "
@@ -111,128 +51,9 @@ const UPDATE_VERSION: &str = "
        SET version = $2, status = $3, revision = $4, manifest = $5, document = $6
      WHERE id = $1";
 
-pub(crate) const ASSETS: &str = "
-    SELECT assets.name, assets.modified, assets.document AS asset_document, blobs.id AS blob_id, blobs.size_bytes, blobs.md5, blobs.sha1, blobs.sha256,
-           blobs.sha512, blobs.location
-      FROM assets
-      JOIN blobs ON blobs.id = assets.blob_id
-     WHERE assets.version_id = $1
-     ORDER BY assets.name";
-
-/// Those of all versions of a package.
-pub(crate) const ASSETS_OF_PACKAGE: &str = "
-    SELECT assets.version_id, assets.name, assets.modified, assets.document AS asset_document, blobs.id AS blob_id,
-           blobs.size_bytes, blobs.md5, blobs.sha1, blobs.sha256, blobs.sha512, blobs.location
-      FROM packages
-      JOIN versions ON versions.package_id = packages.id
-      JOIN assets ON assets.version_id = versions.id
-      JOIN blobs ON blobs.id = assets.blob_id
-     WHERE packages.repository_id = $1
-       AND packages.format = $2
-       AND packages.namespace = $3
-       AND packages.name = $4
-     ORDER BY assets.name";
-
 const INSERT_ASSET: &str = "
     INSERT INTO assets (version_id, name, blob_id, modified, document)
     VALUES ($1, $2, $3, $4, $5)";
-
-/// The manifest of a version whose describing file is not here.
-const NO_MANIFEST: &str = "{}";
-
-/// The four values that name a package in a repository.
-pub(crate) fn package_key(repository: &Repository, id: &PackageId) -> Vec<store::Value> {
-    vec![
-        (&*repository.id).into(),
-        id.format.as_str().into(),
-        id.namespace_text().into(),
-        id.name.as_str().into(),
-    ]
-}
-
-pub(crate) fn package(
-    tx: &mut Tx<'_>,
-    repository: &Repository,
-    id: &PackageId,
-) -> Result<Option<PackageRow>> {
-    tx.rows(PACKAGE, &package_key(repository, id))?
-        .first()
-        .map(read_package)
-        .transpose()
-}
-
-pub(crate) fn version(
-    tx: &mut Tx<'_>,
-    package: &PackageRow,
-    version: &Version,
-) -> Result<Option<VersionRow>> {
-    let rows = tx.rows(
-        VERSION,
-        &[package.id.as_str().into(), version.as_str().into()],
-    )?;
-    rows.first().map(read_version).transpose()
-}
-
-pub(crate) fn assets(tx: &mut Tx<'_>, version: &VersionRow) -> Result<Vec<AssetRow>> {
-    tx.rows(ASSETS, &[version.id.as_str().into()])?
-        .iter()
-        .map(read_asset)
-        .collect()
-}
-
-pub(crate) fn read_package(row: &Row) -> Result<PackageRow> {
-    let restrictions = Restrictions {
-        publish: row.parse("publish")?,
-        upstream: row.parse("upstream")?,
-    };
-    Ok(PackageRow {
-        id: row.text("id")?,
-        restrictions,
-        edited: row.opt_int("edited")?.map(Timestamp::from_millis),
-    })
-}
-
-pub(crate) fn read_version(row: &Row) -> Result<VersionRow> {
-    let time = |column| Ok::<_, Error>(Timestamp::from_millis(row.int(column)?));
-    Ok(VersionRow {
-        id: row.text("id")?,
-        record: VersionRecord {
-            version: row.parse("version")?,
-            status: row.parse("status")?,
-            revision: row.text("revision")?,
-            origin: Origin {
-                origin_type: row.parse("origin_type")?,
-                repository: row.opt_parse("origin_repository")?,
-                connection: row.opt_parse("origin_connection")?,
-            },
-            published: time("published")?,
-            published_upstream: row
-                .opt_int("published_upstream")?
-                .map(Timestamp::from_millis),
-        },
-        manifest: row.text("manifest")?,
-        document: row.opt_text("document")?,
-    })
-}
-
-pub(crate) fn read_asset(row: &Row) -> Result<AssetRow> {
-    Ok(AssetRow {
-        record: AssetRecord {
-            name: row.parse("name")?,
-            size_bytes: row.size("size_bytes")?,
-            digests: Digests {
-                md5: row.text("md5")?,
-                sha1: row.text("sha1")?,
-                sha256: row.text("sha256")?,
-                sha512: row.text("sha512")?,
-            },
-            modified: Timestamp::from_millis(row.int("modified")?),
-        },
-        location: row.parse("location")?,
-        document: row.opt_text("asset_document")?,
-        blob_id: row.text("blob_id")?,
-    })
-}
 
 /// Which way a version comes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -323,7 +144,7 @@ pub(crate) fn record(
     let created = found.is_none();
     let mut row = match found {
         Some(row) => row,
-        None => insert_version(tx, &package, by, new)?,
+        None => new_version(tx, &package, by, new)?,
     };
     let mut present = assets(tx, &row)?;
     let before = present.len();
@@ -578,7 +399,8 @@ pub(crate) fn save(
     change::write_version(tx, repository, package, by, row, assets, created)
 }
 
-fn update(tx: &mut Tx<'_>, row: &VersionRow) -> Result<()> {
+/// Writes a version's row after a change, and nothing else.
+pub(crate) fn update(tx: &mut Tx<'_>, row: &VersionRow) -> Result<()> {
     let record = &row.record;
     tx.execute(
         UPDATE_VERSION,
@@ -639,7 +461,7 @@ pub(crate) fn insert_package(
     Ok(row)
 }
 
-fn insert_version(
+fn new_version(
     tx: &mut Tx<'_>,
     package: &PackageRow,
     by: &By,
@@ -658,6 +480,16 @@ fn insert_version(
         manifest: NO_MANIFEST.to_owned(),
         document: None,
     };
+    insert_version(tx, package, &row)?;
+    Ok(row)
+}
+
+/// Inserts the row of a version that is not there.
+pub(crate) fn insert_version(
+    tx: &mut Tx<'_>,
+    package: &PackageRow,
+    row: &VersionRow,
+) -> Result<()> {
     let VersionRecord {
         version,
         status,
@@ -683,7 +515,7 @@ fn insert_version(
             row.document.clone().into(),
         ],
     )?;
-    Ok(row)
+    Ok(())
 }
 
 /// Identifies the exact content of a version: base64 of a SHA-256, 44 characters. The same content has the same

@@ -14,7 +14,7 @@ use store::{Row, Tx};
 use crate::change::{self, By};
 use crate::ids::new_id;
 use crate::names::{AssetName, PackageId, Version};
-use crate::package::{Origin, PackageAt, Restrictions, Status};
+use crate::package::{Origin, PackageAt, Restrictions, Status, VersionRecord};
 use crate::page::Page;
 use crate::permit::Permit;
 use crate::record::{self, AssetRow, PackageRow, VersionRow};
@@ -73,6 +73,24 @@ struct Document {
     restrictions: Restrictions,
 }
 
+impl Document {
+    fn row(&self, version: &Version) -> VersionRow {
+        VersionRow {
+            id: self.id.clone(),
+            record: VersionRecord {
+                version: version.clone(),
+                status: self.status,
+                revision: self.revision.clone(),
+                origin: self.origin.clone(),
+                published: self.published,
+                published_upstream: self.published_upstream,
+            },
+            manifest: self.manifest.clone(),
+            document: self.own.clone(),
+        }
+    }
+}
+
 const PUT: &str = "
     INSERT INTO removed_versions (id, repository_id, format, namespace, name, version, removed, principal, act, run_id,
                                   document)
@@ -114,16 +132,6 @@ const FORGET: &str = "
                    WHERE removed <= $1
                    ORDER BY removed
                    LIMIT $2)";
-
-const INSERT_VERSION: &str = "
-    INSERT INTO versions (id, package_id, version, status, revision, origin_type, origin_repository, origin_connection,
-                          published, published_upstream, manifest, document)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
-
-const SET_VERSION: &str = "
-    UPDATE versions
-       SET status = $2, revision = $3, manifest = $4, document = $5
-     WHERE id = $1";
 
 /// Inserts nothing when the bytes are gone.
 const INSERT_ASSET: &str = "
@@ -266,32 +274,11 @@ fn bring_back(
         None => record::insert_package(tx, repository, by, id, document.restrictions)?,
     };
     let is_there = record::version(tx, &package, version)?.is_some();
+    let row = document.row(version);
     if is_there {
-        let values = [
-            document.id.as_str().into(),
-            document.status.as_str().into(),
-            document.revision.as_str().into(),
-            document.manifest.as_str().into(),
-            document.own.clone().into(),
-        ];
-        tx.execute(SET_VERSION, &values)?;
+        record::update(tx, &row)?;
     } else {
-        let origin = &document.origin;
-        let values = [
-            document.id.as_str().into(),
-            package.id.as_str().into(),
-            version.as_str().into(),
-            document.status.as_str().into(),
-            document.revision.as_str().into(),
-            origin.origin_type.as_str().into(),
-            origin.repository.as_ref().map(ToString::to_string).into(),
-            origin.connection.as_ref().map(ToString::to_string).into(),
-            document.published.millis().into(),
-            document.published_upstream.map(Timestamp::millis).into(),
-            document.manifest.as_str().into(),
-            document.own.clone().into(),
-        ];
-        tx.execute(INSERT_VERSION, &values)?;
+        record::insert_version(tx, &package, &row)?;
     }
     for (name, blob, modified, of_asset) in &document.assets {
         let values = [
@@ -315,8 +302,6 @@ fn bring_back(
             labels::set(tx, repository, by, (id, &package), label, Some(version))?;
         }
     }
-    let row = record::version(tx, &package, version)?
-        .ok_or_else(|| Error::internal("a version that was brought back is not there"))?;
     let assets = record::assets(tx, &row)?;
     change::write_version(tx, repository, id, by, &row, &assets, !is_there)
 }
