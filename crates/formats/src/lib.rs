@@ -46,7 +46,7 @@ impl Protocols {
         let all: Vec<Box<dyn Protocol>> = vec![
             Box::new(maven::Maven { rules: rules.maven }),
             Box::new(npm::Npm { rules: rules.npm }),
-            Box::new(pypi::Pypi { rules: rules.pypi }),
+            Box::new(pypi::Pypi::new(rules.pypi)),
             Box::new(generic::Generic {
                 rules: rules.generic,
             }),

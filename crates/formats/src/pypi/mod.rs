@@ -39,10 +39,20 @@ use crate::refusal::Refusal;
 use crate::upload;
 
 /// Python distributions: pip, uv, Poetry, PDM, twine.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Pypi {
-    /// What a server may settle differently.
-    pub rules: Rules,
+    rules: Rules,
+    seen: read::Seen,
+}
+
+impl Pypi {
+    /// With these rules.
+    pub fn new(rules: Rules) -> Self {
+        Self {
+            rules,
+            seen: read::Seen::default(),
+        }
+    }
 }
 
 /// What a server may settle differently from the default.
@@ -189,7 +199,7 @@ impl Protocol for Pypi {
         request: HttpRequest<Body>,
         repository: &'a OpenRepository,
     ) -> BoxFuture<'a, Result<Response<Body>, Error>> {
-        Box::pin(answer(self.rules, request, repository))
+        Box::pin(answer(self, request, repository))
     }
 
     /// The sentence stands in the reason phrase too: it is all that pip and twine show.
@@ -213,7 +223,7 @@ fn refused(refusal: &Refusal, accept: Option<&HeaderValue>) -> Response<Body> {
 }
 
 async fn answer(
-    rules: Rules,
+    pypi: &Pypi,
     request: HttpRequest<Body>,
     repository: &OpenRepository,
 ) -> Result<Response<Body>, Error> {
@@ -246,9 +256,9 @@ async fn answer(
             Ok(answer)
         }
         Request::List => read::list(&parts, repository).await,
-        Request::Project(package) => read::page(&parts, repository, &package, rules).await,
+        Request::Project(package) => read::page(&parts, repository, &package, pypi.rules).await,
         Request::File(place) => read::asset(&parts, repository, &place).await,
-        Request::Metadata(place) => read::metadata(&parts, repository, &place, rules).await,
+        Request::Metadata(place) => read::metadata(&parts, repository, &place, pypi).await,
         Request::Provenance(place) => read::provenance(&parts, repository, &place).await,
         Request::Upload => {
             if let Err(refusal) = upload::expectation(&parts.headers) {

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::io::{Read, Seek, SeekFrom};
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use catalog::{
@@ -22,7 +22,7 @@ use super::facts::{CoreMetadata, Facts};
 use super::filename::{Distribution, Kind};
 use super::negotiate::Form;
 use super::request::Place;
-use super::{Rules, remote, version};
+use super::{Pypi, Rules, remote, version};
 use crate::deliver::deliver;
 use crate::document::Document;
 use crate::protocol::Body;
@@ -255,13 +255,21 @@ fn no_file(place: &Place) -> Error {
     }
 }
 
-/// Core metadata, by what [`key`] says of its wheel.
-static METADATA: LazyLock<Cache<String, Bytes>> = LazyLock::new(|| {
-    Cache::builder()
-        .max_capacity(METADATA_BYTES)
-        .weigher(|_, bytes: &Bytes| u32::try_from(bytes.len() + 64).unwrap_or(u32::MAX))
-        .build()
-});
+/// Core metadata that was read, by what [`key`] says of its wheel; clones are the same.
+#[derive(Debug, Clone)]
+pub(crate) struct Seen(Cache<String, Bytes>);
+
+impl Default for Seen {
+    fn default() -> Self {
+        let kept =
+            Cache::builder()
+                .max_capacity(METADATA_BYTES)
+                .weigher(|_: &String, bytes: &Bytes| {
+                    u32::try_from(bytes.len() + 64).unwrap_or(u32::MAX)
+                });
+        Self(kept.build())
+    }
+}
 
 /// The core metadata of a wheel (PEP 658), wherever the wheel is: from the registry if it has it beside the file, else out
 /// of the wheel, of which no more is read than is needed.
@@ -271,8 +279,12 @@ pub(crate) async fn metadata(
     parts: &Parts,
     repository: &OpenRepository,
     place: &Place,
-    rules: Rules,
+    pypi: &Pypi,
 ) -> Result<Response<Body>> {
+    let Pypi {
+        rules,
+        seen: Seen(seen),
+    } = pypi;
     let asset = find(repository, place, Purpose::Look).await?;
     let modified = asset.modified;
     if asset.is_elsewhere() && !rules.synthesizes_metadata {
@@ -291,13 +303,13 @@ pub(crate) async fn metadata(
         asset.settled().await?
     };
     let key = key(repository, place, &asset);
-    let known = key.as_ref().and_then(|key| METADATA.get(key));
+    let known = key.as_ref().and_then(|key| seen.get(key));
     let bytes = match known {
         Some(bytes) => bytes,
         None => match read_metadata(asset, place).await? {
             Ok(bytes) => {
                 if let Some(key) = key {
-                    METADATA.insert(key, bytes.clone());
+                    seen.insert(key, bytes.clone());
                 }
                 bytes
             }
