@@ -39,4 +39,5 @@ mod tokens;
 mod validation;
 mod vectors;
 mod web_identity;
+mod web_identity_roles;
 mod wire;
