@@ -1,4 +1,4 @@
-# What CI runs is what you run. Each target is a script of the same name, which says in its first lines what it does.
+# What CI runs is what you run. Each target but `docs` is a script of the same name, which says in its first lines what it does.
 SHELL := bash
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint bench bench-search clients kill-loop walk docs

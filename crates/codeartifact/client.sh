@@ -11,7 +11,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=scripts/lib.sh
 source "$here/../../scripts/lib.sh"
 [ $# -eq 0 ] || PACKHOUSE_BIN=$(realpath "$1")
-python3 -c 'import boto3' 2>/dev/null || skip "boto3, the AWS SDK for Python, is not installed"
+need_boto3
 packhouse_start --limit-domains-per-account 10000
 PACKHOUSE_COVERAGE=$PACKHOUSE_ROOT/docs/coverage.md python3 "$here/client.py"
 python3 "$here/infrastructure.py"

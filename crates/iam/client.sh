@@ -9,6 +9,6 @@ set -euo pipefail
 # shellcheck source=scripts/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../../scripts/lib.sh"
 [ $# -eq 0 ] || PACKHOUSE_BIN=$(realpath "$1")
-python3 -c 'import boto3' 2>/dev/null || skip "boto3, the AWS SDK for Python, is not installed"
+need_boto3
 packhouse_start
 PACKHOUSE_OPERATIONS=$PACKHOUSE_ROOT/crates/iam/src/api/operations.rs python3 "$PACKHOUSE_ROOT/crates/iam/client.py"

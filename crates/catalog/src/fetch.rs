@@ -27,7 +27,7 @@ use crate::repository::Repository;
 use crate::{Catalog, Error, Result};
 
 /// Files up to this size are sent only when they are verified: then a wrong one can be answered with an error instead of
-/// a broken body, and the digests can stand in the head. 1 MiB takes some 10 ms to hash and store.
+/// a broken body, and the digests can stand in the head.
 const SENT_WHEN_VERIFIED_BYTES: u64 = 1 << 20;
 
 /// How much of a file its format looks at to recognise it.

@@ -19,7 +19,7 @@ use crate::protocol::{Body, empty, full};
 
 /// Smaller documents are sent as they are: a gzip frame alone has 18 bytes, and the headers take more.
 const WORTH_COMPRESSING_BYTES: usize = 512;
-/// About 1 ms of compressing; more is done on a blocking thread.
+/// Compressed where it is; more is done on a blocking thread.
 const QUICK_BYTES: usize = 32 * 1024;
 
 /// A document that is rendered: its bytes, and what is derived from them once, when it is first asked for. Cheap to

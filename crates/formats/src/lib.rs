@@ -1,6 +1,6 @@
 //! The package managers' own protocols: one folder a format, siblings that never import each other.
 //!
-//! [`Protocols`] is the list of them; routing, the console, tests and the catalog find a format through it. Beside the
+//! [`Protocols`] is the list of them; routing, tests and the catalog find a format through it. Beside the
 //! folders stand the things that no format may do in its own way: how bytes leave ([`deliver`]), how a small document
 //! of ours leaves ([`Document`]), how a refusal reads ([`Refusal`]) and how a body is taken in ([`upload`]).
 

@@ -31,7 +31,7 @@ impl Digests {
 
 /// Takes bytes piece by piece and gives their [`Digests`].
 ///
-/// About 3 ms a MiB: call it on a blocking thread for more than a few pieces.
+/// Not cheap: call it on a blocking thread for more than a few pieces.
 #[derive(Clone, Default)]
 pub struct Digester {
     md5: md5::Md5,

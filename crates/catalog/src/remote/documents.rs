@@ -39,7 +39,7 @@ const FAILED: u64 = 10_000;
 /// For the body of a document, from its head to its end: 20 MiB at a slow 200 KB/s.
 const WHOLE_DOCUMENT: Duration = Duration::from_secs(100);
 
-/// Bodies of this size are hashed on a thread where that holds up nobody: 256 KiB take about a millisecond.
+/// Bodies of this size are hashed on a thread where that holds up nobody.
 const HASHED_ELSEWHERE_BYTES: usize = 256 << 10;
 
 type Key = (ConnectionName, Arc<str>);

@@ -6,7 +6,7 @@
 //!
 //! Only repositories that the caller may read are looked at, each asked for by the one [`Permit`](crate::Permit). The work
 //! of one call is bounded by the rows that it looks at, and not by how many there are: a page may therefore have fewer
-//! entries than asked for, or none, and say where to go on. `docs/decisions/0007` has the numbers.
+//! entries than asked for, or none, and say where to go on. `docs/decisions/0008` has the numbers.
 
 mod digest;
 mod index;

@@ -18,6 +18,7 @@ JAR=org.apache.maven.plugins:maven-jar-plugin:3.4.2
 
 # --- Set-up -----------------------------------------------------------------------------------------------------------
 
+need_maven
 packhouse_prepare
 "$PACKHOUSE_BIN" upstreams detect --write --data "$PACKHOUSE_DATA" >"$PACKHOUSE_WORK/upstreams.txt" 2>&1 ||
     skip "no public registry is set up on this machine, and Maven needs one for its own plugins"
