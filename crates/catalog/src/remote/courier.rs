@@ -1,36 +1,25 @@
 //! Sends a small document to an address that a user named, and says only what status came back.
 //!
-//! The address is somebody's who may configure webhooks, not the operator's, so what it leads to must be public unless
-//! the operator says otherwise; the link's own addresses are out of reach either way ([`guard`]). Redirects are not
-//! followed, and the body of an answer is not read: neither is anything that a receiver could use.
-#![expect(
-    clippy::disallowed_types,
-    reason = "the other way around from `client.rs`: it sends and reads nothing"
-)]
+//! The address is somebody's who may configure webhooks ([`Stranger`]). The body of an answer is not read: it is nothing
+//! that a receiver could use.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderMap;
 use url::Url;
 
-use super::guard::{self, Place, Refused, Resolver};
-use crate::{Error, Result};
+use super::stranger::{Stranger, is_not_public};
+use crate::Result;
 
 /// Until a connection is made.
 const CONNECT: Duration = Duration::from_secs(5);
 /// Until the head of the answer.
 const WHOLE: Duration = Duration::from_secs(15);
-/// Who sends.
-const USER_AGENT: &str = concat!("packhouse/", env!("CARGO_PKG_VERSION"));
 
 /// Sends documents; cheap to clone.
-#[derive(Clone)]
-pub struct Courier {
-    client: reqwest::Client,
-    place: Place,
-}
+#[derive(Debug, Clone)]
+pub struct Courier(Stranger);
 
 /// Why nothing was answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -54,26 +43,7 @@ impl Courier {
     ///
     /// Errors: the machine's certificates cannot be read.
     pub fn new(private: bool) -> Result<Self> {
-        let place = if private {
-            Place::Configured
-        } else {
-            Place::Elsewhere
-        };
-        let resolver = Resolver {
-            place,
-            proxies: Arc::new(guard::proxies()),
-        };
-        let client = reqwest::Client::builder()
-            .user_agent(USER_AGENT)
-            .redirect(reqwest::redirect::Policy::none())
-            .referer(false)
-            .retry(reqwest::retry::never())
-            .connect_timeout(CONNECT)
-            .timeout(WHOLE)
-            .dns_resolver(resolver)
-            .build()
-            .map_err(Error::internal)?;
-        Ok(Self { client, place })
+        Stranger::new(private, (CONNECT, WHOLE), |client| client).map(Self)
     }
 
     /// Posts a document; the status of the answer, whatever it is.
@@ -83,8 +53,9 @@ impl Courier {
         headers: HeaderMap,
         body: Bytes,
     ) -> std::result::Result<u16, NotSent> {
-        guard::may_reach(self.place, url).map_err(|_| NotSent::NotPublic)?;
-        let sent = self
+        let Self(stranger) = self;
+        stranger.may_reach(url).map_err(|_| NotSent::NotPublic)?;
+        let sent = stranger
             .client
             .post(url.clone())
             .headers(headers)
@@ -99,18 +70,6 @@ impl Courier {
             Err(_) => Err(NotSent::Broken),
         }
     }
-}
-
-/// Whether the resolver found only addresses that may not be connected to.
-pub(super) fn is_not_public(error: &reqwest::Error) -> bool {
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        if cause.downcast_ref() == Some(&Refused::NotPublic) {
-            return true;
-        }
-        source = cause.source();
-    }
-    false
 }
 
 #[cfg(test)]

@@ -1,17 +1,9 @@
 //! Reads a small document at an address that a user named: the keys of an issuer of identity tokens.
 //!
-//! The issuer is somebody's who may make identity providers, not the operator's, and its document names a further address
-//! of anybody's choice. So both are asked over HTTPS alone, what they lead to must be public unless the operator says
-//! otherwise, and the link's own addresses are out of reach either way ([`guard`](super::guard)). Redirects are not
-//! followed: an issuer that moved its keys says so in its document.
-#![expect(
-    clippy::disallowed_types,
-    reason = "not a registry as in `client.rs`: anybody's host, which is trusted with nothing"
-)]
+//! The issuer is somebody's who may make identity providers, and its document names a further address of anybody's choice
+//! ([`Stranger`]). Both are asked over HTTPS alone. An issuer that moved its keys says so in its document, not by a redirect.
 
-use std::fmt;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -20,32 +12,18 @@ use http::{HeaderMap, StatusCode};
 use iam::{Fetched, IssuerDocuments, NotFetched};
 use url::Url;
 
-use super::courier::is_not_public;
-use super::guard::{self, Place, Refused, Resolver};
+use super::guard::Refused;
+use super::stranger::{Stranger, is_not_public};
 use crate::{Error, Result};
 
 /// Until a connection is made.
 const CONNECT: Duration = Duration::from_secs(3);
 /// Until all of the answer is there (`identity.md` 3.4).
 const WHOLE: Duration = Duration::from_secs(5);
-/// Who asks.
-const USER_AGENT: &str = concat!("packhouse/", env!("CARGO_PKG_VERSION"));
 
 /// Reads documents; cheap to clone.
-#[derive(Clone)]
-pub struct Enquirer {
-    client: reqwest::Client,
-    place: Place,
-}
-
-impl fmt::Debug for Enquirer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let place = &self.place;
-        f.debug_struct("Enquirer")
-            .field("place", place)
-            .finish_non_exhaustive()
-    }
-}
+#[derive(Debug, Clone)]
+pub struct Enquirer(Stranger);
 
 /// Why a document was not taken.
 #[derive(Debug, thiserror::Error)]
@@ -66,40 +44,24 @@ impl Enquirer {
     ///
     /// Errors: the machine's certificates cannot be read, or `authorities` are none.
     pub fn new(private: bool, authorities: Option<&[u8]>) -> Result<Self> {
-        let place = if private {
-            Place::Configured
-        } else {
-            Place::Elsewhere
-        };
-        let resolver = Resolver {
-            place,
-            proxies: Arc::new(guard::proxies()),
-        };
         let authorities = match authorities {
             Some(pem) => reqwest::Certificate::from_pem_bundle(pem).map_err(Error::internal)?,
             None => Vec::new(),
         };
-        let client = reqwest::Client::builder()
-            .user_agent(USER_AGENT)
-            .https_only(true)
-            .tls_certs_merge(authorities)
-            .redirect(reqwest::redirect::Policy::none())
-            .referer(false)
-            .retry(reqwest::retry::never())
-            .connect_timeout(CONNECT)
-            .timeout(WHOLE)
-            .dns_resolver(resolver)
-            .build()
-            .map_err(Error::internal)?;
-        Ok(Self { client, place })
+        Stranger::new(private, (CONNECT, WHOLE), |client| {
+            client.https_only(true).tls_certs_merge(authorities)
+        })
+        .map(Self)
     }
 
     async fn get(&self, url: &str, limit_bytes: u64) -> std::result::Result<Fetched, NotFetched> {
         let wrong = |why: NotTaken| NotFetched::Wrong(Box::new(why));
         let url = Url::parse(url).ok().filter(|url| url.scheme() == "https");
         let url = url.ok_or_else(|| wrong(NotTaken::Address))?;
-        guard::may_reach(self.place, &url).map_err(|refused| NotFetched::Wrong(refused.into()))?;
-        let request = self.client.get(url).header(ACCEPT, "application/json");
+        let Self(stranger) = self;
+        let reach = stranger.may_reach(&url);
+        reach.map_err(|refused| NotFetched::Wrong(refused.into()))?;
+        let request = stranger.client.get(url).header(ACCEPT, "application/json");
         let mut answer = request.send().await.map_err(not_fetched)?;
         let status = answer.status();
         if status.is_redirection() {

@@ -5,7 +5,7 @@
 //! - `breaker.rs` leaves a registry alone that fails;
 //! - `body.rs` reads what comes, within bounds;
 //! - `documents.rs` keeps copies of documents, one for the whole installation;
-//! - `courier.rs` sends documents to whom a user names.
+//! - `stranger.rs` leads to whom a user names: `courier.rs` sends there, `enquirer.rs` asks.
 //!
 //! "It is not there" (404, 410) and "it cannot be asked" never look alike: `None` and [`RemoteError`]. A client that is
 //! told "not there" during an outage may look elsewhere, or believe it for good.
@@ -17,6 +17,7 @@ mod courier;
 mod documents;
 mod enquirer;
 mod guard;
+mod stranger;
 #[cfg(test)]
 mod tests;
 
