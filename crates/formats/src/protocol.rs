@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use catalog::{BoxFuture, ByteStream, Error, Format, OpenRepository};
 use futures_util::TryStreamExt as _;
+use http::header::ALLOW;
 use http::{Extensions, HeaderValue, Request, Response};
 use http_body::Frame;
 use http_body_util::combinators::UnsyncBoxBody;
@@ -104,6 +105,32 @@ pub struct Endpoint {
     pub domain_owner: String,
     /// The repository's name.
     pub repository: String,
+}
+
+impl Endpoint {
+    /// The step that gets a token, where a client reads it from `CODEARTIFACT_AUTH_TOKEN`.
+    pub(crate) fn token(&self) -> Step {
+        let Self {
+            domain,
+            domain_owner,
+            ..
+        } = self;
+        Step {
+            title: "A token, for twelve hours",
+            file: None,
+            text: format!(
+                "export CODEARTIFACT_AUTH_TOKEN=$(aws codeartifact get-authorization-token \
+                 --domain {domain} --domain-owner {domain_owner} --query authorizationToken --output text)"
+            ),
+        }
+    }
+}
+
+/// Says which methods there are: `GET, HEAD`.
+pub(crate) fn allow(answer: &mut Response<Body>, methods: &'static str) {
+    answer
+        .headers_mut()
+        .insert(ALLOW, HeaderValue::from_static(methods));
 }
 
 /// One step of connecting a client.

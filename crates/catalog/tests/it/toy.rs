@@ -111,15 +111,6 @@ impl Format for Toy {
         }
     }
 
-    fn companions(
-        &self,
-        _version: &VersionId,
-        _present: &[AssetName],
-        _about: Option<&Bytes>,
-    ) -> Vec<AssetName> {
-        Vec::new()
-    }
-
     fn look_up<'a>(
         &'a self,
         remote: &'a Remote,

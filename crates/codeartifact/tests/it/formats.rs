@@ -7,7 +7,6 @@ use bytes::Bytes;
 use catalog::{
     AssetId, AssetName, BoxFuture, Connection, Format, FormatName, Formats, InvalidName, Manifest,
     PackageId, Remote, RemoteAsset, RemoteError, RemoteListing, Retention, Unreadable, Version,
-    VersionId,
 };
 
 pub(crate) const FORMATS: Formats =
@@ -84,15 +83,6 @@ impl Format for Small {
 
     fn describe(&self, _asset: &AssetId, bytes: &Bytes) -> Result<Manifest, Unreadable> {
         serde_json::from_slice(bytes).map_err(|error| Unreadable(error.to_string()))
-    }
-
-    fn companions(
-        &self,
-        _version: &VersionId,
-        _present: &[AssetName],
-        _describing: Option<&Bytes>,
-    ) -> Vec<AssetName> {
-        Vec::new()
     }
 
     fn look_up<'a>(

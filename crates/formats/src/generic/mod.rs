@@ -9,13 +9,12 @@ mod tests;
 use std::cmp::Ordering;
 use std::time::Duration;
 
-use bytes::Bytes;
 use catalog::{
     AssetId, AssetName, BoxFuture, Connection, Error, Format, FormatName, InvalidName, Kind,
-    Manifest, OpenRepository, PackageId, Purpose, Remote, RemoteAsset, RemoteError, RemoteListing,
-    Retention, Status, Unreadable, Version, VersionId,
+    OpenRepository, PackageId, Purpose, Remote, RemoteAsset, RemoteError, RemoteListing, Retention,
+    Status, Version, VersionId,
 };
-use http::header::{ACCEPT, ALLOW, CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY};
+use http::header::{ACCEPT, CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY};
 use http::request::Parts;
 use http::{HeaderValue, Method, Request as HttpRequest, Response, StatusCode};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -24,7 +23,7 @@ use serde_json::json;
 use self::request::{FORMAT, Request};
 use crate::deliver::deliver;
 use crate::document::Document;
-use crate::protocol::{Body, Endpoint, Protocol, Step, empty};
+use crate::protocol::{Body, Endpoint, Protocol, Step, allow, empty};
 use crate::refusal::Refusal;
 use crate::upload;
 
@@ -98,23 +97,6 @@ impl Format for Generic {
         name::asset(name)
     }
 
-    fn describes(&self, _asset: &AssetId) -> Option<u64> {
-        None
-    }
-
-    fn describe(&self, _asset: &AssetId, _bytes: &Bytes) -> Result<Manifest, Unreadable> {
-        Ok(Manifest::default())
-    }
-
-    fn companions(
-        &self,
-        _version: &VersionId,
-        _present: &[AssetName],
-        _describing: Option<&Bytes>,
-    ) -> Vec<AssetName> {
-        Vec::new()
-    }
-
     fn look_up<'a>(
         &'a self,
         _remote: &'a Remote,
@@ -184,7 +166,7 @@ async fn answer(
             let status = StatusCode::from_u16(refused.status).unwrap_or(StatusCode::BAD_REQUEST);
             let mut answer = Refusal::new(status, refused.message).answer(accept);
             if status == StatusCode::METHOD_NOT_ALLOWED {
-                allow(&mut answer);
+                allow(&mut answer, request::ALLOW);
             }
             return Ok(answer);
         }
@@ -193,7 +175,7 @@ async fn answer(
         Request::Options => {
             let mut answer = Response::new(empty());
             *answer.status_mut() = StatusCode::NO_CONTENT;
-            allow(&mut answer);
+            allow(&mut answer, request::ALLOW);
             return Ok(answer);
         }
         Request::Publish {
@@ -214,12 +196,6 @@ async fn answer(
         Request::Assets(version) => assets(repository, &version).await?,
     };
     Ok(document.answer(&parts.method, &parts.headers).await)
-}
-
-fn allow(answer: &mut Response<Body>) {
-    answer
-        .headers_mut()
-        .insert(ALLOW, HeaderValue::from_static(request::ALLOW));
 }
 
 /// A file, or the SHA-256 of one: a real file of that name comes first.
@@ -327,14 +303,7 @@ fn connect(endpoint: &Endpoint) -> Vec<Step> {
                  --asset-sha256 $(sha256sum file.tar.gz | cut -d ' ' -f 1)"
             ),
         },
-        Step {
-            title: "A token, for twelve hours",
-            file: None,
-            text: format!(
-                "export CODEARTIFACT_AUTH_TOKEN=$(aws codeartifact get-authorization-token \
-                 --domain {domain} --domain-owner {domain_owner} --query authorizationToken --output text)"
-            ),
-        },
+        endpoint.token(),
         Step {
             title: "Publish and fetch with curl",
             file: None,

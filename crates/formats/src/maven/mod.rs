@@ -23,12 +23,12 @@ use catalog::{
     OpenRepository, PackageId, Remote, RemoteAsset, RemoteError, RemoteListing, Retention,
     Unreadable, Version, VersionId,
 };
-use http::header::{ACCEPT, ALLOW};
+use http::header::ACCEPT;
 use http::{HeaderValue, Request as HttpRequest, Response, StatusCode};
 
 use self::request::{FORMAT, METADATA, Request, check_artifact_to_publish, is_plain_id};
 use self::snapshot::{Snapshot, is_build};
-use crate::protocol::{Body, Endpoint, Protocol, Step, empty};
+use crate::protocol::{Body, Endpoint, Protocol, Step, allow, empty};
 use crate::refusal::Refusal;
 use crate::upload;
 
@@ -261,7 +261,7 @@ impl Maven {
                     StatusCode::from_u16(refused.status).unwrap_or(StatusCode::BAD_REQUEST);
                 let mut answer = Refusal::new(status, refused.message).answer(accept);
                 if status == StatusCode::METHOD_NOT_ALLOWED {
-                    allow(&mut answer);
+                    allow(&mut answer, request::ALLOW);
                 }
                 return Ok(answer);
             }
@@ -270,7 +270,7 @@ impl Maven {
             Request::Options => {
                 let mut answer = Response::new(empty());
                 *answer.status_mut() = StatusCode::NO_CONTENT;
-                allow(&mut answer);
+                allow(&mut answer, request::ALLOW);
                 Ok(answer)
             }
             Request::Read(path) => read::answer(&parts, repository, &path).await,
@@ -289,29 +289,16 @@ impl Maven {
     }
 }
 
-fn allow(answer: &mut Response<Body>) {
-    answer
-        .headers_mut()
-        .insert(ALLOW, HeaderValue::from_static(request::ALLOW));
-}
-
 fn connect(endpoint: &Endpoint) -> Vec<Step> {
     let Endpoint {
         url,
         domain,
-        domain_owner,
         repository,
+        ..
     } = endpoint;
     let id = format!("{domain}-{repository}");
     vec![
-        Step {
-            title: "A token, for twelve hours",
-            file: None,
-            text: format!(
-                "export CODEARTIFACT_AUTH_TOKEN=$(aws codeartifact get-authorization-token \
-                 --domain {domain} --domain-owner {domain_owner} --query authorizationToken --output text)"
-            ),
-        },
+        endpoint.token(),
         Step {
             title: "Maven: credentials and where everything is fetched from",
             file: Some("~/.m2/settings.xml"),

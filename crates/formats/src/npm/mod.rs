@@ -25,16 +25,15 @@ use std::sync::LazyLock;
 use bytes::Bytes;
 use catalog::{
     Asking, AssetId, AssetName, BoxFuture, Connection, Described, Error, Format, FormatName,
-    InvalidName, Kind, ListedVersion, Manifest, OpenRepository, PackageId, ReadSeek, Remote,
-    RemoteAsset, RemoteError, RemoteListing, RemoteVersion, Retention, Unreadable, Version,
-    VersionId,
+    InvalidName, Kind, ListedVersion, OpenRepository, PackageId, ReadSeek, Remote, RemoteAsset,
+    RemoteError, RemoteListing, RemoteVersion, Retention, Version,
 };
-use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
+use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, Request as HttpRequest, Response, StatusCode};
 use serde_json::{Value, json};
 
 use self::request::{FORMAT, Request};
-use crate::protocol::{Body, Endpoint, Protocol, Step, full};
+use crate::protocol::{Body, Endpoint, Protocol, Step, allow, full};
 use crate::refusal::Refusal;
 use crate::upload;
 
@@ -134,16 +133,6 @@ impl Format for Npm {
         }
     }
 
-    fn describes(&self, _asset: &AssetId) -> Option<u64> {
-        None
-    }
-
-    fn describe(&self, _asset: &AssetId, _bytes: &Bytes) -> Result<Manifest, Unreadable> {
-        Err(Unreadable(
-            "no file of a version describes it alone".to_owned(),
-        ))
-    }
-
     fn inspects(&self, asset: &AssetId) -> bool {
         asset.name == *TARBALL
     }
@@ -170,15 +159,6 @@ impl Format for Npm {
 
     fn index(&self, package: &PackageId) -> Option<(String, Asking)> {
         Some((remote::path(package), remote::PACKUMENT))
-    }
-
-    fn companions(
-        &self,
-        _version: &VersionId,
-        _present: &[AssetName],
-        _describing: Option<&Bytes>,
-    ) -> Vec<AssetName> {
-        Vec::new()
     }
 
     fn look_up<'a>(
@@ -276,9 +256,7 @@ impl Npm {
                     StatusCode::from_u16(refused.status).unwrap_or(StatusCode::BAD_REQUEST);
                 let mut answer = refusal(status, &refused.message);
                 if status == StatusCode::METHOD_NOT_ALLOWED {
-                    answer
-                        .headers_mut()
-                        .insert(ALLOW, HeaderValue::from_static(request::ALLOW));
+                    allow(&mut answer, request::ALLOW);
                 }
                 return Ok(answer);
             }
@@ -426,14 +404,7 @@ fn connect(endpoint: &Endpoint) -> Vec<Step> {
                 "registry={url}\n{place}:_authToken=${{CODEARTIFACT_AUTH_TOKEN}}\n{place}:always-auth=true"
             ),
         },
-        Step {
-            title: "A token, for twelve hours",
-            file: None,
-            text: format!(
-                "export CODEARTIFACT_AUTH_TOKEN=$(aws codeartifact get-authorization-token \
-                 --domain {domain} --domain-owner {domain_owner} --query authorizationToken --output text)"
-            ),
-        },
+        endpoint.token(),
         Step {
             title: "Yarn 2 and later",
             file: Some(".yarnrc.yml"),

@@ -22,19 +22,18 @@ mod zip;
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
-use bytes::Bytes;
 use catalog::{
     Asking, AssetId, AssetName, BoxFuture, Connection, Described, Error, Format, FormatName,
-    InvalidName, ListedVersion, Manifest, OpenRepository, PackageId, ReadSeek, Remote, RemoteAsset,
-    RemoteError, RemoteListing, RemoteVersion, Retention, Unreadable, Version, VersionId,
+    InvalidName, ListedVersion, OpenRepository, PackageId, ReadSeek, Remote, RemoteAsset,
+    RemoteError, RemoteListing, RemoteVersion, Retention, Version,
 };
-use http::header::{ACCEPT, ALLOW, CONTENT_TYPE, LOCATION};
+use http::header::{ACCEPT, CONTENT_TYPE, LOCATION};
 use http::{HeaderValue, Request as HttpRequest, Response, StatusCode};
 
 use self::filename::{Distribution, Kind};
 use self::request::{FORMAT, Request};
 use crate::document::insert;
-use crate::protocol::{Body, Endpoint, Protocol, Reason, Step, empty};
+use crate::protocol::{Body, Endpoint, Protocol, Reason, Step, allow, empty};
 use crate::refusal::Refusal;
 use crate::upload;
 
@@ -124,14 +123,6 @@ impl Format for Pypi {
         name.parse()
     }
 
-    fn describes(&self, _asset: &AssetId) -> Option<u64> {
-        None
-    }
-
-    fn describe(&self, _asset: &AssetId, _bytes: &Bytes) -> Result<Manifest, Unreadable> {
-        Ok(Manifest::default())
-    }
-
     fn inspects(&self, asset: &AssetId) -> bool {
         remote::inspects(&asset.name)
     }
@@ -156,15 +147,6 @@ impl Format for Pypi {
 
     fn index(&self, package: &PackageId) -> Option<(String, Asking)> {
         Some((remote::page(package), remote::PAGE))
-    }
-
-    fn companions(
-        &self,
-        _version: &VersionId,
-        _present: &[AssetName],
-        _describing: Option<&Bytes>,
-    ) -> Vec<AssetName> {
-        Vec::new()
     }
 
     fn look_up<'a>(
@@ -236,7 +218,7 @@ async fn answer(
             let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::NOT_FOUND);
             let mut answer = refused(&Refusal::new(status, problem.message), accept);
             if status == StatusCode::METHOD_NOT_ALLOWED {
-                allow(&mut answer);
+                allow(&mut answer, request::ALLOW);
             }
             return Ok(answer);
         }
@@ -245,7 +227,7 @@ async fn answer(
         Request::Options => {
             let mut answer = Response::new(empty());
             *answer.status_mut() = StatusCode::NO_CONTENT;
-            allow(&mut answer);
+            allow(&mut answer, request::ALLOW);
             Ok(answer)
         }
         Request::Moved(to) => {
@@ -279,12 +261,6 @@ async fn answer(
     }
 }
 
-fn allow(answer: &mut Response<Body>) {
-    answer
-        .headers_mut()
-        .insert(ALLOW, HeaderValue::from_static(request::ALLOW));
-}
-
 fn connect(endpoint: &Endpoint) -> Vec<Step> {
     let Endpoint {
         url,
@@ -303,14 +279,7 @@ fn connect(endpoint: &Endpoint) -> Vec<Step> {
                  twine upload --repository codeartifact dist/*"
             ),
         },
-        Step {
-            title: "A token, for twelve hours",
-            file: None,
-            text: format!(
-                "export CODEARTIFACT_AUTH_TOKEN=$(aws codeartifact get-authorization-token \
-                 --domain {domain} --domain-owner {domain_owner} --query authorizationToken --output text)"
-            ),
-        },
+        endpoint.token(),
         Step {
             title: "pip: one index, never an extra one",
             file: Some("~/.config/pip/pip.conf"),
