@@ -34,6 +34,8 @@ const CONNECTIONS: usize = 16;
 const ATTEMPTS: u32 = 10;
 /// How long a request waits for a connection, and a connection for the server.
 const CONNECT: Duration = Duration::from_secs(10);
+/// How long a server may leave bytes unacknowledged, or a connection that nobody uses unanswered, before it counts as broken.
+const GONE: Duration = Duration::from_secs(15);
 /// How long a statement may take. The server is told to give up after half of it, so this is met only when the network is gone.
 const PATIENCE: Duration = Duration::from_mins(1);
 /// The same for a migration, which may rewrite tables and wait for another node's.
@@ -79,7 +81,12 @@ impl Postgres {
         if config.get_application_name().is_none() {
             config.application_name("packhouse");
         }
-        config.connect_timeout(CONNECT);
+        config
+            .connect_timeout(CONNECT)
+            .tcp_user_timeout(GONE)
+            .keepalives_idle(GONE)
+            .keepalives_interval(GONE / 3)
+            .keepalives_retries(3);
         let shared = Arc::new(Shared {
             node: node.to_owned(),
             listeners,
@@ -131,7 +138,12 @@ impl Postgres {
         let mut again = true;
         loop {
             let client = self.pool.get().await.map_err(from_pool)?;
-            let result = bounded(PATIENCE, rows(&client, sql, values)).await;
+            let reading = bounded(PATIENCE, rows(&client, sql, values));
+            let result = tokio::select! {
+                result = reading => result,
+                // Who waits for an answer is told as soon as this node stops trusting what it keeps, not half a minute later.
+                () = self.ear.loses_trust() => Err(Error::unavailable("the database has not answered for 30 seconds")),
+            };
             let Err(Error::Unavailable { .. }) = result else {
                 return result;
             };

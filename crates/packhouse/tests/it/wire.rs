@@ -62,9 +62,9 @@ pub(crate) struct Wire(BufReader<TcpStream>);
 impl Wire {
     pub(crate) fn open(address: &str) -> Self {
         let stream = TcpStream::connect(address).unwrap();
-        // A server that hangs fails the test instead of hanging it.
+        // A server that hangs fails the test instead of hanging it. One that lost its database may wait for half a minute.
         stream
-            .set_read_timeout(Some(Duration::from_secs(30)))
+            .set_read_timeout(Some(Duration::from_mins(1)))
             .unwrap();
         Self(BufReader::new(stream))
     }

@@ -72,6 +72,22 @@ impl Ear {
     pub(super) fn confirmed(&self) -> bool {
         self.heard.silence() < TRUST
     }
+
+    /// Returns when trust that there is now ends. Where there is none it waits for the next: a server that is back answers
+    /// statements before this connection has been made anew.
+    pub(super) async fn loses_trust(&self) {
+        let mut trusted = false;
+        loop {
+            match TRUST.checked_sub(self.heard.silence()) {
+                Some(left) => {
+                    trusted = true;
+                    sleep(left.max(AGAIN)).await;
+                }
+                None if trusted => return,
+                None => sleep(AGAIN).await,
+            }
+        }
+    }
 }
 
 impl Drop for Ear {
