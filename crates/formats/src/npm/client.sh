@@ -16,11 +16,11 @@ source "$PACKHOUSE_ROOT/scripts/scenarios.sh"
 # --- Set-up -----------------------------------------------------------------------------------------------------------
 
 packhouse_prepare
-need_npm pnpm "$PNPM_VERSION"
+need_npm pnpm 9.15.9
 pnpm=$SETUP_NPM/bin/pnpm
-need_npm yarn "$YARN_CLASSIC_VERSION"
+need_npm yarn 1.22.22
 yarn_classic=$SETUP_NPM/bin/yarn
-need_npm @yarnpkg/cli-dist "$YARN_VERSION"
+need_npm @yarnpkg/cli-dist 4.18.1
 yarn=$SETUP_NPM/bin/yarn
 
 public=$(npm config get registry)
