@@ -214,7 +214,24 @@ fn a_role_without_trust_in_machines_is_named_and_refused() {
     let agent = agent.start(&[]);
     let told = agent.session();
     assert_eq!(told["Code"], "AssumeRoleUnauthorizedAccess");
-    assert!(told["Message"].as_str().unwrap().contains("ec2-ca"));
+    let message = told["Message"].as_str().unwrap();
+    assert!(message.contains("ec2-ca"), "{message}");
+    // A refusal like any other: recorded, and explained by the id that the client was told.
+    let id = message.split_once("(decision ").unwrap().1;
+    let id = id.trim_end_matches(')');
+    assert_eq!(
+        server.why(id).lines().next().unwrap(),
+        format!(
+            "ec2.amazonaws.com asked for sts:AssumeRole on arn:aws:iam::{ACCOUNT}:role/ec2-ca; no trust policy allows it."
+        )
+    );
+    let records = server.records("&errors=true&eventName=GetMachineCredentials");
+    assert_eq!(
+        records[0]["userIdentity"],
+        serde_json::json!({"type": "AWSService", "invokedBy": "ec2.amazonaws.com"})
+    );
+    assert_eq!(records[0]["errorCode"], "AccessDenied");
+    assert_eq!(records[0]["responseElements"], serde_json::Value::Null);
     let update = [("RoleName", "ec2-ca"), ("PolicyDocument", TRUST)];
     server.admin("iam", "UpdateAssumeRolePolicy", &update);
     until("the role is trusted", || {
