@@ -26,6 +26,7 @@ on_each_database! {
     disabling_ends_key_and_sessions_until_a_new_code,
     a_new_enrolment_replaces_the_key,
     what_is_taken_away_meanwhile_leaves_no_session,
+    a_token_that_came_of_a_machine_ends_with_it_however_late,
 }
 
 const SERVER: &str = "https://packages.example";
@@ -549,6 +550,28 @@ async fn a_new_enrolment_replaces_the_key(house: House) {
     assert!(new.is_some());
     assert!(matches!(agent.ask(&house).await, Err(NotMachine::Refused)));
     assert_eq!(given.are_good(&house, &other).await, [false; 4]);
+}
+
+/// The machine's own session, and the one that was taken with it, are long over by then.
+async fn a_token_that_came_of_a_machine_ends_with_it_however_late(house: House) {
+    let agent = Agent::with_role(&house, &may_take_next()).await;
+    house
+        .role_for("next", r#"{"AWS":"111122223333"}"#, "")
+        .await;
+    let given = Given::by(&house, &agent).await;
+    let chained = house.signed_in(&given.chained).await;
+    let token = house.token(&chained).await;
+    house.turn(Duration::from_hours(3));
+    house.iam.forget(house.clock.now()).await.unwrap();
+    house.iam.by_token(&token, Source::default()).await.unwrap();
+    let admin = house.signed_in(&house.keys.admin).await;
+    house
+        .iam
+        .disable_machine_for(&admin, &agent.id)
+        .await
+        .unwrap();
+    let refused = house.iam.by_token(&token, Source::default()).await;
+    assert!(matches!(refused, Err(NotAuthenticated::Revoked)));
 }
 
 /// Sessions are asked for while the profile is unbound and bound, again and again: those of a former binding are dead, each
