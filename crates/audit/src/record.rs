@@ -124,10 +124,11 @@ impl Record {
             additional(draft, &state, service, &evaluations),
         );
         if arrival.secure {
-            put(
-                "tlsDetails",
-                json!({"clientProvidedHostHeader": text(arrival.host.as_ref())}),
-            );
+            let mut details = json!({"clientProvidedHostHeader": text(arrival.host.as_ref())});
+            if let Some(version) = arrival.tls_version {
+                details["tlsVersion"] = json!(version);
+            }
+            put("tlsDetails", details);
         }
         let fetched = fetched(
             draft,

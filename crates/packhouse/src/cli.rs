@@ -209,7 +209,7 @@ pub(crate) struct Which {
     /// All that a user was issued; his access keys stay good
     #[arg(long, value_name = "NAME")]
     pub(crate) user: Option<String>,
-    /// All sessions of a role
+    /// All sessions of a role, and of the roles that were taken with them
     #[arg(long, value_name = "NAME")]
     pub(crate) role: Option<String>,
     /// The token on standard input: one that was found where it should not be

@@ -163,6 +163,17 @@ fn a_role_comes_and_goes_while_the_agent_runs() {
         ("AssociationId", association.as_str()),
         ("IamInstanceProfile.Name", "other"),
     ];
+    let text = |name: &str| session[name].as_str().unwrap();
+    let credentials = aws::sigv4::Credentials {
+        access_key_id: text("AccessKeyId").parse().unwrap(),
+        secret_access_key: text("SecretAccessKey").into(),
+        session_token: Some(text("Token").into()),
+    };
+    let asked = "Action=GetCallerIdentity&Version=2011-06-15";
+    assert_eq!(server.query(&credentials, "sts", asked).status, 200);
+    let records = server.records("&eventName=GetCallerIdentity");
+    let context = &records[0]["userIdentity"]["sessionContext"];
+    assert_eq!(context["ec2RoleDelivery"], "2.0");
     server.admin("ec2", "ReplaceIamInstanceProfileAssociation", &other);
     // Told to, it asks at once; otherwise it would within seconds.
     agent.signal("-HUP");
