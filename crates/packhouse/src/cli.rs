@@ -245,6 +245,8 @@ pub(crate) enum Machine {
     Code(OneMachine),
     /// Trust a machine no more; ends its sessions
     Disable(OneMachine),
+    /// Remove a machine that is gone for good; what it had is dead
+    Delete(OneMachine),
 }
 
 #[derive(Debug, Args)]

@@ -24,6 +24,7 @@ on_each_database! {
     a_role_must_trust_machines,
     unbinding_ends_the_sessions_and_what_came_of_them,
     disabling_ends_key_and_sessions_until_a_new_code,
+    deleting_leaves_nothing_of_a_machine,
     a_new_enrolment_replaces_the_key,
     what_is_taken_away_meanwhile_leaves_no_session,
     a_token_that_came_of_a_machine_ends_with_it_however_late,
@@ -522,6 +523,33 @@ async fn disabling_ends_key_and_sessions_until_a_new_code(house: House) {
         Ok(MachineAnswer::Session(..))
     ));
     assert!(matches!(agent.ask(&house).await, Err(NotMachine::Refused)));
+}
+
+async fn deleting_leaves_nothing_of_a_machine(house: House) {
+    let agent = Agent::with_role(&house, &may_take_next()).await;
+    house
+        .role_for("next", r#"{"AWS":"111122223333"}"#, "")
+        .await;
+    let other = house.another_node().await;
+    let given = Given::by(&house, &agent).await;
+    let admin = house.signed_in(&house.keys.admin).await;
+    house
+        .iam
+        .delete_machine_for(&admin, &agent.id)
+        .await
+        .unwrap();
+    assert_eq!(given.are_good(&house, &other).await, [false; 4]);
+    assert!(matches!(agent.ask(&house).await, Err(NotMachine::Refused)));
+    let listed = house.iam.list_machines_for(&admin, None).await.unwrap();
+    assert!(listed.machines.is_empty());
+    let bound = house
+        .ec2_admin("DescribeIamInstanceProfileAssociations", &[])
+        .await
+        .unwrap();
+    let bound = bound.texts("iamInstanceProfileAssociationSet", "associationId");
+    assert!(bound.is_empty(), "{bound:?}");
+    let again = house.iam.delete_machine_for(&admin, &agent.id).await;
+    assert_eq!(again.unwrap_err().code, "ResourceNotFoundException");
 }
 
 async fn a_new_enrolment_replaces_the_key(house: House) {

@@ -119,6 +119,7 @@ operations! {
     ListMachines         GET    "machines"               "packhouse:ListMachines"         [] [] => machines::list;
     CreateEnrollmentCode POST   "machines/{id}/code"     "packhouse:CreateEnrollmentCode" [] ["machine"] => machines::create_code;
     DisableMachine       POST   "machines/{id}/disable"  "packhouse:DisableMachine"       [] [] => machines::disable;
+    DeleteMachine        DELETE "machines/{id}"          "packhouse:DeleteMachine"        [] [] => machines::delete;
     RevokeSessions       POST   "sessions/revoke"        "packhouse:RevokeSessions"       ["userName" "roleName" "id"] ["revoked" "issuedUntil"] => sessions::revoke;
     ListSigningKeys      GET    "keys"                   "packhouse:ListSigningKeys"      [] [] => keys::list;
     RotateSigningKeys    POST   "keys/rotate"            "packhouse:RotateSigningKeys"    [] [] => keys::rotate;

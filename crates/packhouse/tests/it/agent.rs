@@ -32,6 +32,10 @@ fn machines_are_made_listed_and_disabled_by_command() {
     let all = all.as_array().unwrap();
     let disabled = all.iter().find(|it| it["machineId"] == *waiting);
     assert_eq!(disabled.unwrap()["state"], "disabled");
+    let output = server.machine_command(&["delete", &waiting]).output();
+    let output = output.unwrap();
+    assert!(output.status.success(), "{}", said(&output));
+    assert!(!server.machine(&["list"]).to_string().contains(&waiting));
     // What cannot be done is said in the server's words.
     let absent = server
         .machine_command(&["disable", "i-00000000000000000"])
@@ -159,10 +163,6 @@ fn a_role_comes_and_goes_while_the_agent_runs() {
     let session = agent.session();
     assert_eq!(session["Code"], "Success");
     assert_eq!(session["Type"], "AWS-HMAC");
-    let other = [
-        ("AssociationId", association.as_str()),
-        ("IamInstanceProfile.Name", "other"),
-    ];
     let text = |name: &str| session[name].as_str().unwrap();
     let credentials = aws::sigv4::Credentials {
         access_key_id: text("AccessKeyId").parse().unwrap(),
@@ -174,6 +174,10 @@ fn a_role_comes_and_goes_while_the_agent_runs() {
     let records = server.records("&eventName=GetCallerIdentity");
     let context = &records[0]["userIdentity"]["sessionContext"];
     assert_eq!(context["ec2RoleDelivery"], "2.0");
+    let other = [
+        ("AssociationId", association.as_str()),
+        ("IamInstanceProfile.Name", "other"),
+    ];
     server.admin("ec2", "ReplaceIamInstanceProfileAssociation", &other);
     // Told to, it asks at once; otherwise it would within seconds.
     agent.signal("-HUP");
