@@ -1,7 +1,7 @@
 //! "Why was I denied?": refusals with what they rest on, found again by their id or by that of their request.
 
 use aws::{AccountId, Timestamp};
-use iam::policy::PolicyType;
+use iam::policy::{PolicyType, Reason};
 use iam::{Evaluation, Ground};
 use serde::{Deserialize, Serialize};
 use store::{Database, Tx, Value};
@@ -22,9 +22,9 @@ pub struct Explained {
     pub request_id: String,
     /// The id of its record.
     pub event_id: String,
-    /// Who was refused: an ARN.
+    /// Who was refused: an ARN; `SUBJECT of PROVIDER-ARN` for a web identity; the name of a service.
     pub principal: String,
-    /// Its account.
+    /// Its account; the role's for those who have none.
     pub account: AccountId,
     /// The account of what was asked for.
     pub resource_account: AccountId,
@@ -154,24 +154,29 @@ impl Explained {
         let state = draft.snapshot();
         let refused = state.refused?;
         let id = refused.decision?;
-        let Who::Caller(caller) = &state.who else {
-            return None;
-        };
         let evaluations = draft.trace().evaluations();
         let asked = evaluations
             .iter()
             .rfind(|asked| asked.id.as_ref() == Some(&id));
         // A rule that is not a policy refused what the policies had granted.
         let last = asked.or(evaluations.last());
+        let (principal, account) = match &state.who {
+            Who::Caller(caller) => (caller.arn().to_owned(), *caller.account()),
+            Who::WebIdentity { provider, subject } => {
+                (format!("{subject} of {provider}"), last?.owner)
+            }
+            Who::Service(service, _) => ((*service).to_owned(), last?.owner),
+            Who::Nobody | Who::Stranger { .. } => return None,
+        };
         let text = |of: fn(&Evaluation) -> &str| last.map_or("*", of).to_owned();
         Some(Self {
             id,
             time: draft.arrival.at.iso8601(),
             request_id: draft.arrival.request_id.clone(),
             event_id: draft.id().to_owned(),
-            principal: caller.arn().to_owned(),
-            account: *caller.account(),
-            resource_account: last.map_or(*caller.account(), |asked| asked.owner),
+            principal,
+            account,
+            resource_account: last.map_or(account, |asked| asked.owner),
             action: text(|asked| &asked.action),
             resource: text(|asked| &asked.resource),
             reason: asked
@@ -185,10 +190,17 @@ impl Explained {
         })
     }
 
-    /// As an account may see it: what the policies of another account say is not told, only that they had a say.
+    /// As an account may see it: what the policies of another account say is not told, only that they had a say. Of the
+    /// trust policy of a role not even that it denies, for then there is such a role.
     fn shown_to(mut self, account: &AccountId) -> Self {
-        let of_resource = |statement: &Statement| statement.policy_type == "resource";
+        let of_resource =
+            |statement: &Statement| matches!(statement.policy_type.as_str(), "resource" | "trust");
         let (own, other) = (*account == self.account, *account == self.resource_account);
+        if !other && self.reason == Reason::Explicit(PolicyType::Trust).as_str() {
+            Reason::Implicit(PolicyType::Trust)
+                .as_str()
+                .clone_into(&mut self.reason);
+        }
         self.statements
             .retain(|statement| if of_resource(statement) { other } else { own });
         self.explanation = self.sentence();
@@ -324,8 +336,6 @@ pub(crate) async fn forget(
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
-    use iam::policy::Reason;
-
     use super::*;
 
     fn explained(reason: Reason, statements: Vec<Statement>) -> Explained {
@@ -408,6 +418,18 @@ mod tests {
             (
                 Reason::Implicit(Trust),
                 vec![],
+                own,
+                "P asked for a:B on R; no trust policy allows it.",
+            ),
+            (
+                Reason::Explicit(Trust),
+                vec![statement(Trust, "role-trust", None, Some("NotThem"))],
+                other,
+                "P asked for a:B on R; statement 2 `NotThem` of the role's trust policy denies it.",
+            ),
+            (
+                Reason::Explicit(Trust),
+                vec![statement(Trust, "role-trust", None, Some("NotThem"))],
                 own,
                 "P asked for a:B on R; no trust policy allows it.",
             ),

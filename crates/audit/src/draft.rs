@@ -26,6 +26,8 @@ pub struct Arrival {
     pub source_ip: Option<IpAddr>,
     /// Whether it came over TLS.
     pub secure: bool,
+    /// In which version, `TLSv1.3`, where it ended here and not at a proxy.
+    pub tls_version: Option<&'static str>,
     /// What it says it wants to speak to.
     pub host: Option<HeaderValue>,
     /// What it says it is.

@@ -62,6 +62,10 @@ fn of_caller(caller: &Caller) -> Value {
             if let Some(source) = caller.source_identity() {
                 session["sourceIdentity"] = json!(source);
             }
+            // A machine: version 2 of its endpoint is all that the agent speaks unless told otherwise.
+            if caller.source_instance().is_some() {
+                session["ec2RoleDelivery"] = json!("2.0");
+            }
         }
     }
     if session

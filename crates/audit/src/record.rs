@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use aws::{AccountId, Region};
 use http::{HeaderValue, Method};
 use iam::Evaluation;
-use iam::policy::PolicyType;
+use iam::policy::{PolicyType, Reason};
 use serde_json::{Map, Value, json};
 
 use crate::draft::{Draft, Service, State, Who};
@@ -124,10 +124,11 @@ impl Record {
             additional(draft, &state, service, &evaluations),
         );
         if arrival.secure {
-            put(
-                "tlsDetails",
-                json!({"clientProvidedHostHeader": text(arrival.host.as_ref())}),
-            );
+            let mut details = json!({"clientProvidedHostHeader": text(arrival.host.as_ref())});
+            if let Some(version) = arrival.tls_version {
+                details["tlsVersion"] = json!(version);
+            }
+            put("tlsDetails", details);
         }
         let fetched = fetched(
             draft,
@@ -297,7 +298,7 @@ fn additional(draft: &Draft, state: &State, service: Service, evaluations: &[Eva
         }
     }
     if let Some(last) = evaluations.last() {
-        data["decision"] = json!(last.reason.as_str());
+        data["decision"] = json!(told_to_all(&state.who, last).as_str());
         // Of its own policies only: what others have written about it is theirs to see.
         let own = last
             .grounds
@@ -331,6 +332,19 @@ fn additional(draft: &Draft, state: &State, service: Service, evaluations: &[Eva
         None => data["unanswered"] = json!(true),
     }
     data
+}
+
+/// Why, as every account that has a copy may read it: whoever takes a role of another account is not told that its trust
+/// policy denies, for then there is such a role.
+fn told_to_all(who: &Who, asked: &Evaluation) -> Reason {
+    match (asked.reason, who) {
+        (Reason::Explicit(PolicyType::Trust), Who::Caller(caller))
+            if *caller.account() != asked.owner =>
+        {
+            Reason::Implicit(PolicyType::Trust)
+        }
+        (reason, _) => reason,
+    }
 }
 
 /// All accounts that a request concerns: the caller's, and those of what it asked for.

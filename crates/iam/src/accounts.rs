@@ -1,7 +1,11 @@
-//! Accounts: made once, with a root key and an administrator.
+//! Accounts: made once, with a root key and an administrator; perhaps in an organization.
+
+use std::fmt;
+use std::str::FromStr;
 
 use aws::sigv4::Credentials;
 use aws::{AccountId, Timestamp};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use store::Value;
 
 use crate::error::Noun;
@@ -22,6 +26,49 @@ pub struct NewAccount {
     pub root: Credentials,
     /// The key of its user `admin`, who has `AdministratorAccess`.
     pub admin: Credentials,
+}
+
+/// The id of an organization of accounts, as AWS writes it: `o-` and 10 to 32 lower-case letters and digits. Here it is
+/// nothing but a name that accounts share; policies see it as `aws:PrincipalOrgID`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OrganizationId(String);
+
+/// A text is not the id of an organization.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the id of an organization is `o-` and 10 to 32 lower-case letters and digits")]
+pub struct InvalidOrganizationId;
+
+impl FromStr for OrganizationId {
+    type Err = InvalidOrganizationId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidOrganizationId> {
+        let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+        let fits = text
+            .strip_prefix("o-")
+            .is_some_and(|rest| (10..=32).contains(&rest.len()) && rest.bytes().all(plain));
+        fits.then(|| Self(text.to_owned()))
+            .ok_or(InvalidOrganizationId)
+    }
+}
+
+impl fmt::Display for OrganizationId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Serialize for OrganizationId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for OrganizationId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(de::Error::custom)
+    }
 }
 
 const INSERT: &str = "
@@ -55,6 +102,11 @@ const REMOVE_ALIAS: &str = "
        SET alias = NULL
      WHERE id = $1
        AND alias = $2";
+
+const SET_ORGANIZATION: &str = "
+    UPDATE accounts
+       SET organization_id = $2
+     WHERE id = $1";
 
 impl Iam {
     /// Makes the installation's account on its first start; `None` when it is there already, and then nothing changed.
@@ -113,6 +165,20 @@ impl Iam {
         Ok(!rows.is_empty())
     }
 
+    /// Says of which organization an account is, from the next request on; `false` when there is no such account.
+    pub async fn set_organization(
+        &self,
+        account: &AccountId,
+        organization: Option<&OrganizationId>,
+    ) -> Result<bool, Error> {
+        let values: [Value; 2] = [
+            account.as_str().into(),
+            organization.map(|id| id.0.as_str()).into(),
+        ];
+        let set = self.write(move |tx| tx.execute(SET_ORGANIZATION, &values));
+        Ok(set.await? > 0)
+    }
+
     /// When the account was made.
     pub(crate) async fn account_created(&self, account: &AccountId) -> Result<Timestamp, Error> {
         let rows = self
@@ -151,6 +217,26 @@ impl Iam {
         {
             0 => Err(Error::not_found(Noun::Alias, alias)),
             _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn organizations_are_called_as_on_aws() {
+        for (text, good) in [
+            ("o-a1b2c3d4e5", true),
+            ("o-12345678901234567890123456789012", true),
+            ("o-123456789012345678901234567890123", false),
+            ("o-a1b2c3d4e", false),
+            ("o-A1B2C3D4E5", false),
+            ("a1b2c3d4e5", false),
+            ("", false),
+        ] {
+            assert_eq!(text.parse::<OrganizationId>().is_ok(), good, "{text}");
         }
     }
 }

@@ -14,9 +14,12 @@ use crate::known::Origin;
 use crate::policies::Set;
 use crate::policy::{Context, Policy};
 use crate::roles::Role;
-use crate::sessions::{self, Kind, Session};
+use crate::sessions::{self, Ancestor, Kind, Session};
 use crate::users::User;
 use crate::{Error, Iam};
+
+/// So many ancestors of a session are kept.
+const LINEAGE: usize = 32;
 
 /// A principal as rows refer to it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -213,15 +216,22 @@ impl Identity {
         kind == Some(Kind::User)
     }
 
-    /// What a session obtained with this one has as ancestors, nearest first.
-    pub(crate) fn lineage(&self) -> Vec<(Id128, u64)> {
+    /// What a session obtained with this one has as ancestors, nearest first. A role that takes itself again every hour
+    /// has an endless line, so of a long one the nearest are kept, and the first of all.
+    pub(crate) fn lineage(&self) -> Vec<Ancestor> {
         let Some(session) = &self.session else {
             return Vec::new();
         };
-        let own = (session.id, sessions::second(session.issued));
-        std::iter::once(own)
-            .chain(session.ancestors.iter().copied())
-            .collect()
+        let mut lineage = vec![Ancestor {
+            id: session.id,
+            issued: sessions::second(session.issued),
+            principal: session.whose.id().to_owned(),
+        }];
+        lineage.extend(session.ancestors.iter().cloned());
+        if lineage.len() > LINEAGE {
+            lineage.drain(LINEAGE - 1..lineage.len() - 1);
+        }
+        lineage
     }
 }
 

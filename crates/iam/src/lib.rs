@@ -58,7 +58,7 @@ pub mod vault;
 mod web_identity;
 
 pub use access_keys::Status;
-pub use accounts::NewAccount;
+pub use accounts::{InvalidOrganizationId, NewAccount, OrganizationId};
 pub use authenticate::{NotAuthenticated, NotSignedBy};
 pub use authorize::{Ask, AuthorizeError, Denial, ResourcePolicy};
 pub use caller::{Caller, Principal, Source};

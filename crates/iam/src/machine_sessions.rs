@@ -18,6 +18,7 @@ use crate::machines::{Machine, MachineState, PUBLIC_KEY, takes_turns};
 use crate::policy::Principal;
 use crate::roles::Role;
 use crate::sessions::{Kind, Session, Temporary};
+use crate::trust::Entrance;
 use crate::{Error, Iam};
 
 /// How far a machine's clock may be off.
@@ -221,9 +222,13 @@ impl Iam {
         context.set("aws:PrincipalIsAWSService", "true");
         context.set("aws:PrincipalServiceName", MACHINES);
         context.set("aws:PrincipalType", "Service");
-        let machines = Principal::Service { name: MACHINES };
-        let decision = self.admits(role, machines, "sts:AssumeRole", &context)?;
-        Ok(decision.is_ok())
+        let entrance = Entrance {
+            principal: Principal::Service { name: MACHINES },
+            action: "sts:AssumeRole",
+            context: &context,
+            now,
+        };
+        Ok(self.admits(role, &entrance)?.is_ok())
     }
 
     /// A session named after the machine, as on EC2. What it rests on, and that the statement is shown for the first time,

@@ -136,6 +136,18 @@ const DISABLE: &str = "
        SET state = 'disabled', code_hash = NULL, code_expires = NULL
      WHERE id = $1";
 
+const DELETE_PROFILE: &str = "
+    DELETE FROM machine_profiles
+     WHERE machine_id = $1";
+
+const DELETE_NONCES: &str = "
+    DELETE FROM machine_nonces
+     WHERE machine_id = $1";
+
+const DELETE: &str = "
+    DELETE FROM machines
+     WHERE id = $1";
+
 /// What an agent shows to become a machine.
 #[derive(Clone, Debug)]
 pub struct Enrollment {
@@ -364,6 +376,25 @@ impl Iam {
             let arn = format!("arn:aws:ec2:{region}:{account}:instance/{id}");
             revoke_sessions(tx, &arn, now)?;
             Ok(Some(enrolled))
+        })
+        .await
+    }
+
+    /// Removes a machine with its key and its profile, and kills its sessions; its id is never used again. Errors:
+    /// [`Error::NotFound`].
+    pub(crate) async fn delete_machine(&self, machine: &Machine) -> Result<(), Error> {
+        let now = self.clock().now();
+        let arn = self.machine_arn(&machine.account, machine.id.as_str());
+        let id = machine.id.clone();
+        self.change(move |tx| {
+            let value: [Value; 1] = [id.as_str().into()];
+            tx.execute(DELETE_PROFILE, &value)?;
+            tx.execute(DELETE_NONCES, &value)?;
+            if tx.execute(DELETE, &value)? == 0 {
+                return Err(Error::not_found(Noun::Machine, id.as_str()));
+            }
+            revoke_sessions(tx, &arn, now)?;
+            Ok(())
         })
         .await
     }

@@ -1,7 +1,8 @@
 //! Sessions: what stands behind temporary credentials and bearer tokens.
 //!
 //! A row never changes but for how long it is kept: a twelve-hour token outlives the fifteen-minute session it was
-//! fetched with, and the session's tags, policies and revocation are still needed then.
+//! fetched with, and the session's tags, policies and revocation are still needed then; so are those that the session
+//! itself was obtained with, to be taken back with all that came of them.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -68,6 +69,17 @@ pub struct SessionPolicies {
     pub managed: Vec<String>,
 }
 
+/// A session that another was obtained with, as that one's row keeps it:
+/// `{"id": "00…ff", "issued": 1773500966, "principal": "AROA…"}`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Ancestor {
+    pub(crate) id: Id128,
+    /// The second in which it was issued.
+    pub(crate) issued: u64,
+    /// Whose it was.
+    pub(crate) principal: String,
+}
+
 /// A row of `sessions`.
 pub(crate) struct Session {
     pub(crate) id: Id128,
@@ -75,8 +87,8 @@ pub(crate) struct Session {
     pub(crate) account: AccountId,
     pub(crate) whose: Whose,
     pub(crate) access_key: Option<AccessKeyId>,
-    /// Nearest first, each with the second in which it was issued.
-    pub(crate) ancestors: Vec<(Id128, u64)>,
+    /// Nearest first; of a very long line those in the middle are left out.
+    pub(crate) ancestors: Vec<Ancestor>,
     pub(crate) name: Option<String>,
     pub(crate) tags: Vec<(String, String)>,
     pub(crate) transitive_tags: Vec<String>,
@@ -169,11 +181,16 @@ impl Session {
     /// of the revocation is dead too.
     pub(crate) fn is_revoked(&self, revocations: &Revocations) -> bool {
         let issued = second(self.issued);
-        let first = self.ancestors.last().map_or(issued, |(_, issued)| *issued);
-        let chain = self
-            .ancestors
-            .iter()
-            .any(|(id, issued)| revocations.kills(Subject::Session(*id), *issued));
+        let first = self.ancestors.last().map_or(issued, |first| first.issued);
+        let chain = self.ancestors.iter().any(|ancestor| {
+            let Ancestor {
+                id,
+                issued,
+                principal,
+            } = ancestor;
+            revocations.kills(Subject::Session(*id), *issued)
+                || revocations.kills(Subject::Principal(principal), *issued)
+        });
         chain
             || revocations.kills(Subject::Session(self.id), issued)
             || revocations.kills(Subject::Principal(self.whose.id()), issued)
@@ -363,11 +380,18 @@ impl Iam {
             secret.as_bytes(),
         );
         session.secret = Some(sealed.await?);
-        let values = session.values(session.expires.plus(SLACK))?;
+        let forget_after = session.expires.plus(SLACK);
+        let values = session.values(forget_after)?;
+        let ancestors = session.ancestors.clone();
         self.database()
             .write(move |tx| {
                 holds(tx)?;
                 tx.execute(INSERT, &values)?;
+                keep(
+                    tx,
+                    ancestors.iter().map(|ancestor| ancestor.id),
+                    forget_after,
+                )?;
                 Ok::<(), E>(())
             })
             .await?;
@@ -414,12 +438,15 @@ impl Iam {
     ) -> Result<Id128, Error> {
         let identity = caller.identity();
         let forget_after = expires.plus(SLACK);
-        if let Some(session) = &identity.session {
-            let values: [Value; 2] = [session.id.to_string().into(), forget_after.millis().into()];
+        if let Some(session) = identity.session.clone() {
+            let id = session.id;
             self.database()
-                .write(move |tx| tx.execute(KEEP_UNTIL, &values))
+                .write(move |tx| {
+                    let ancestors = session.ancestors.iter().map(|ancestor| ancestor.id);
+                    keep(tx, std::iter::once(id).chain(ancestors), forget_after)
+                })
                 .await?;
-            return Ok(session.id);
+            return Ok(id);
         }
         let session = Session {
             kind: Kind::Token,
@@ -502,6 +529,20 @@ impl Iam {
         let text = token.seal(&known.sts.keys).ok_or(Error::NoTokenKey)?;
         Ok(SecretString::from(text.as_str()))
     }
+}
+
+/// Keeps the rows of sessions for as long as something lives that was obtained with them: whoever takes one of them back
+/// finds it by its row.
+fn keep(
+    tx: &mut Tx<'_>,
+    sessions: impl Iterator<Item = Id128>,
+    forget_after: Timestamp,
+) -> Result<(), store::Error> {
+    for id in sessions {
+        let values: [Value; 2] = [id.to_string().into(), forget_after.millis().into()];
+        tx.execute(KEEP_UNTIL, &values)?;
+    }
+    Ok(())
 }
 
 /// The user or root that a caller is; sessions of roles do not come here.

@@ -4,24 +4,30 @@
 
 use std::sync::Arc;
 
-use aws::Timestamp;
+use aws::{AccountId, Arn, Timestamp};
 
 use crate::caller::Source;
-use crate::policy::{self, Context, Policies, Principal, Reason, ResourcePolicies};
+use crate::policy::{
+    self, Context, Decision, Policies, PolicyType, Principal, Reason, ResourcePolicies,
+};
 use crate::roles::Role;
-use crate::trace::Ground;
-use crate::{Error, Iam};
+use crate::trace::{self, Evaluation, Ground};
+use crate::{Error, Iam, ids};
 
-/// What an answer rests on.
-pub(crate) struct Admission {
-    pub(crate) reason: Reason,
-    pub(crate) grounds: Arc<[Ground]>,
+/// Somebody is not let in: the id under which that is found again, and the sentence for them.
+pub(crate) struct NotAdmitted {
+    pub(crate) id: String,
+    pub(crate) message: String,
 }
 
-/// Why somebody is not let in, and the sentence for them.
-pub(crate) struct NotAdmitted {
-    pub(crate) admission: Admission,
-    pub(crate) message: String,
+/// What somebody wants of a role.
+#[derive(Clone, Copy)]
+pub(crate) struct Entrance<'a> {
+    pub(crate) principal: Principal<'a>,
+    /// `sts:AssumeRole` and its like.
+    pub(crate) action: &'a str,
+    pub(crate) context: &'a Context,
+    pub(crate) now: Timestamp,
 }
 
 impl Iam {
@@ -50,14 +56,19 @@ impl Iam {
         context
     }
 
-    /// Asks the trust policy of a role. Errors: the stored policy does not read.
+    /// Asks the trust policy of a role; the answer is written into the request's trace. Errors: the stored policy does not
+    /// read.
     pub(crate) fn admits(
         &self,
         role: &Role,
-        principal: Principal<'_>,
-        action: &str,
-        context: &Context,
-    ) -> Result<Result<Admission, NotAdmitted>, Error> {
+        entrance: &Entrance<'_>,
+    ) -> Result<Result<(), NotAdmitted>, Error> {
+        let Entrance {
+            principal,
+            action,
+            context,
+            now,
+        } = *entrance;
         let trust = self.trust_policy(&role.trust_policy)?;
         let resource = role.arn();
         let ask = policy::Ask {
@@ -78,13 +89,65 @@ impl Iam {
             ..Policies::default()
         };
         let decision = policy::evaluate(&ask, &policies);
-        let admission = Admission {
-            reason: decision.reason,
-            grounds: decision.matched.iter().map(Ground::of).collect(),
-        };
-        Ok(match decision.message(&ask) {
-            None => Ok(admission),
-            Some(message) => Err(NotAdmitted { admission, message }),
-        })
+        let message = decision.message(&ask);
+        let Decision {
+            reason, matched, ..
+        } = decision;
+        let grounds = matched.iter().map(Ground::of).collect();
+        let evaluation = evaluation(action, &resource, role.account, (reason, grounds));
+        Ok(told(evaluation, message, now))
     }
+}
+
+/// The answer of a role that is not there: nobody is let in, as by one that trusts nobody.
+pub(crate) fn absent(
+    role: &Arn,
+    account: AccountId,
+    action: &str,
+    now: Timestamp,
+) -> Result<(), NotAdmitted> {
+    let reason = Reason::Implicit(PolicyType::Trust);
+    let evaluation = evaluation(action, role.as_str(), account, (reason, [].into()));
+    told(
+        evaluation,
+        Some(format!("Not authorized to perform {action}")),
+        now,
+    )
+}
+
+fn evaluation(
+    action: &str,
+    role: &str,
+    owner: AccountId,
+    (reason, grounds): (Reason, Arc<[Ground]>),
+) -> Evaluation {
+    Evaluation {
+        id: None,
+        action: action.to_owned(),
+        resource: role.to_owned(),
+        owner,
+        administrator: None,
+        reason,
+        grounds,
+        message: None,
+    }
+}
+
+/// An answer on its way out; with a sentence it is a refusal.
+fn told(
+    evaluation: Evaluation,
+    message: Option<String>,
+    now: Timestamp,
+) -> Result<(), NotAdmitted> {
+    let Some(message) = message else {
+        trace::add(|| evaluation);
+        return Ok(());
+    };
+    let id = ids::record_id(u64::try_from(now.millis()).unwrap_or(0));
+    trace::add(|| Evaluation {
+        id: Some(id.clone()),
+        message: Some(message.clone()),
+        ..evaluation
+    });
+    Err(NotAdmitted { id, message })
 }

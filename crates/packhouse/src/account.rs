@@ -1,6 +1,6 @@
-//! `packhouse account create`: another account beside the first.
+//! `packhouse account`: accounts beside the first, and the organization that accounts are in.
 //!
-//! With `PostgreSQL` the database is written to directly. An `SQLite` file belongs to the server that runs; then the
+//! To make one, with `PostgreSQL` the database is written to directly. An `SQLite` file belongs to the server that runs; then the
 //! server is asked, in the name of its root.
 
 use std::io::Write as _;
@@ -10,9 +10,10 @@ use aws::{AccountId, SecretString};
 use http::Method;
 use iam::NewAccount;
 
-use crate::client::call;
+use crate::cli::SetOrganization;
+use crate::client::{block_on, call};
 use crate::config::{Config, Flags, Origin, Sources};
-use crate::doors::own::{ACCOUNTS, Made, MakeAccount};
+use crate::doors::own::{ACCOUNTS, InOrganization, Made, MakeAccount};
 use crate::files::{Files, Key, read_credentials, write_credentials};
 use crate::{logging, setup};
 
@@ -52,6 +53,29 @@ pub(crate) fn create(flags: Flags) -> anyhow::Result<()> {
         "hint: eval \"$(packhouse env --data {} --account-id {account})\"",
         config.data.display()
     )?;
+    Ok(())
+}
+
+/// Asks the server that runs, in the name of its root.
+pub(crate) fn set_organization(arguments: SetOrganization) -> anyhow::Result<()> {
+    let SetOrganization {
+        account_id,
+        organization_id,
+        none: _,
+        server,
+    } = arguments;
+    let files = Files::new(&server.data);
+    let region = files.endpoint()?.region.parse()?;
+    let root = read_credentials(&files.root_credentials())?;
+    let asked = InOrganization { organization_id };
+    let body = serde_json::to_vec(&asked)?;
+    let path = format!("{ACCOUNTS}/{account_id}/organization");
+    block_on(call(&files, &region, &root, (Method::PUT, &path), body))?;
+    let mut out = std::io::stdout();
+    match asked.organization_id {
+        Some(organization) => writeln!(out, "account {account_id} is in {organization}")?,
+        None => writeln!(out, "account {account_id} is in no organization")?,
+    }
     Ok(())
 }
 

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use aws::{AccountId, MachineId};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use iam::OrganizationId;
 
 use crate::agent::Agent;
 use crate::config::Flags;
@@ -112,6 +113,23 @@ pub(crate) struct Detect {
 pub(crate) enum Account {
     /// Make the account of `--account-id`, with a root key and a user `admin`
     Create(Flags),
+    /// Say of which organization an account is, for policies that name it (`aws:PrincipalOrgID`)
+    Organization(SetOrganization),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SetOrganization {
+    /// The account; the first one too is in none until it is said
+    #[arg(long, value_name = "ID")]
+    pub(crate) account_id: AccountId,
+    /// The organization, `o-` and 10 to 32 small letters and digits of your choice
+    #[arg(long, value_name = "ID", required_unless_present = "none")]
+    pub(crate) organization_id: Option<OrganizationId>,
+    /// Take the account out of its organization
+    #[arg(long, conflicts_with = "organization_id")]
+    pub(crate) none: bool,
+    #[command(flatten)]
+    pub(crate) server: Data,
 }
 
 #[derive(Debug, Subcommand)]
@@ -209,7 +227,7 @@ pub(crate) struct Which {
     /// All that a user was issued; his access keys stay good
     #[arg(long, value_name = "NAME")]
     pub(crate) user: Option<String>,
-    /// All sessions of a role
+    /// All sessions of a role, and of the roles that were taken with them
     #[arg(long, value_name = "NAME")]
     pub(crate) role: Option<String>,
     /// The token on standard input: one that was found where it should not be
@@ -227,6 +245,8 @@ pub(crate) enum Machine {
     Code(OneMachine),
     /// Trust a machine no more; ends its sessions
     Disable(OneMachine),
+    /// Remove a machine that is gone for good; what it had is dead
+    Delete(OneMachine),
 }
 
 #[derive(Debug, Args)]

@@ -24,7 +24,7 @@ use tokio_util::task::TaskTracker;
 use crate::house::SharedHouse;
 use crate::http::answer;
 use crate::peer::From;
-use crate::tls::Tls;
+use crate::tls::{self, Tls};
 
 /// For the head of a request, and between two requests.
 const HEAD: Duration = Duration::from_secs(75);
@@ -95,9 +95,9 @@ impl Port {
     /// Serves a connection, over TLS if that is what the port speaks.
     async fn greet(&self, stream: TcpStream, address: SocketAddr, phase: watch::Receiver<Phase>) {
         let open = Open::new(&self.house);
-        let from = From {
+        let mut from = From {
             address,
-            is_tls: self.tls.is_some(),
+            tls_version: None,
         };
         // Small answers leave at once. A connection on which that cannot be set is as good as gone.
         if let Err(error) = stream.set_nodelay(true) {
@@ -107,7 +107,10 @@ impl Port {
         match &self.tls {
             None => self.attend(stream, from, phase).await,
             Some(tls) => match tls.accept(stream).await {
-                Ok(stream) => self.attend(stream, from, phase).await,
+                Ok(stream) => {
+                    from.tls_version = Some(tls::version(&stream));
+                    self.attend(stream, from, phase).await;
+                }
                 Err(error) => {
                     tracing::debug!(peer = %address, error = &error as &dyn StdError, "no TLS");
                 }

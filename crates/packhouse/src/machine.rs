@@ -42,6 +42,20 @@ pub(crate) fn run(command: &Machine) -> anyhow::Result<()> {
                 machine.machine_id
             ))
         }
+        Machine::Delete(arguments) => {
+            let path = format!("{MACHINES}/{}", arguments.id);
+            let told = ask(&arguments.admin, Method::DELETE, &path, Vec::new())?;
+            if arguments.admin.json {
+                return print(&told);
+            }
+            let machine: ShownMachine = read(&told)?;
+            let ShownMachine {
+                machine_id, name, ..
+            } = machine;
+            say(&format!(
+                "{machine_id} `{name}` is removed; its sessions have ended\n"
+            ))
+        }
         Machine::List(arguments) => list(&arguments.admin),
     }
 }

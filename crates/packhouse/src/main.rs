@@ -62,6 +62,7 @@ fn main() -> ExitCode {
 fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Account(Account::Create(flags)) => account::create(flags),
+        Command::Account(Account::Organization(arguments)) => account::set_organization(arguments),
         Command::Agent(command) => agent::act(command),
         Command::Config(arguments) => show::run(arguments),
         Command::Env(arguments) => env::run(&arguments),

@@ -18,7 +18,8 @@ const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host")
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct From {
     pub(crate) address: SocketAddr,
-    pub(crate) is_tls: bool,
+    /// `TLSv1.3`; `None` for plain HTTP.
+    pub(crate) tls_version: Option<&'static str>,
 }
 
 /// Where a request comes from.
@@ -27,6 +28,8 @@ pub(crate) struct Peer {
     pub(crate) source: Source,
     /// Whether the other end of the connection is a proxy of ours.
     pub(crate) is_proxied: bool,
+    /// The version of TLS in which the client itself spoke to us.
+    pub(crate) tls_version: Option<&'static str>,
 }
 
 impl Peer {
@@ -62,11 +65,12 @@ impl Proxies {
         let (ip, secure_transport) = if is_proxied {
             // As the client has it, not the proxy.
             let scheme = last(headers, &X_FORWARDED_PROTO);
-            let is_secure =
-                scheme.map_or(from.is_tls, |scheme| scheme.eq_ignore_ascii_case("https"));
+            let is_secure = scheme.map_or(from.tls_version.is_some(), |scheme| {
+                scheme.eq_ignore_ascii_case("https")
+            });
             (self.forwarded_for(headers).unwrap_or(ip), is_secure)
         } else {
-            (ip, from.is_tls)
+            (ip, from.tls_version.is_some())
         };
         Peer {
             source: Source {
@@ -74,6 +78,7 @@ impl Proxies {
                 secure_transport,
             },
             is_proxied,
+            tls_version: from.tls_version.filter(|_| !is_proxied),
         }
     }
 
@@ -197,7 +202,7 @@ mod tests {
         ] {
             let from = From {
                 address: from.parse().unwrap(),
-                is_tls: false,
+                tls_version: None,
             };
             let peer = proxies.peer(from, &headers(&lines));
             assert_eq!(
@@ -235,7 +240,7 @@ mod tests {
         ] {
             let from = From {
                 address: from.parse().unwrap(),
-                is_tls,
+                tls_version: is_tls.then_some("TLSv1.3"),
             };
             let headers = headers(lines);
             let base = proxies.peer(from, &headers).base_url(&headers);
@@ -244,7 +249,7 @@ mod tests {
         let none = HeaderMap::new();
         let from = From {
             address: "192.0.2.1:1".parse().unwrap(),
-            is_tls: false,
+            tls_version: None,
         };
         assert_eq!(proxies.peer(from, &none).base_url(&none), None);
     }

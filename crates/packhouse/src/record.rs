@@ -51,6 +51,7 @@ impl Record {
             path: shown(parts.uri.path()),
             source_ip: peer.source.ip,
             secure: peer.source.secure_transport,
+            tls_version: peer.tls_version,
             host: parts.headers.get(HOST).cloned(),
             user_agent: parts.headers.get(USER_AGENT).cloned(),
         });

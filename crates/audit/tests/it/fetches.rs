@@ -87,6 +87,7 @@ fn request(
         path: "/d/team-111122223333/npm/app/left-pad".to_owned(),
         source_ip: Some(source.parse().unwrap()),
         secure: true,
+        tls_version: None,
         host: None,
         user_agent: None,
     });

@@ -18,6 +18,7 @@ fn arrival(world: &World, path: &str) -> Arrival {
         path: path.to_owned(),
         source_ip: Some("203.0.113.40".parse().unwrap()),
         secure: true,
+        tls_version: None,
         host: Some(HeaderValue::from_static("packages.example")),
         user_agent: Some(HeaderValue::from_static("aws-cli/1.45.11")),
     }

@@ -1,7 +1,7 @@
 //! Our own operations on machines, as `/packhouse/v1/machines` calls them: what EC2 has no words for.
 //!
 //! Each is a permission of service `packhouse` on the machine's ARN: `packhouse:CreateMachine`, `packhouse:ListMachines`,
-//! `packhouse:CreateEnrollmentCode`, `packhouse:DisableMachine`. To give a new machine a role needs what
+//! `packhouse:CreateEnrollmentCode`, `packhouse:DisableMachine`, `packhouse:DeleteMachine`. To give a new machine a role needs what
 //! `AssociateIamInstanceProfile` needs besides.
 
 use aws::member::{check_length, check_pattern};
@@ -201,6 +201,19 @@ impl Iam {
         self.disable_machine(&machine).await.map_err(failed)?;
         let now = self.find_machine(&machine.id).await.map_err(failed)?;
         Ok(self.shown(now.as_ref().unwrap_or(&machine)))
+    }
+
+    /// `DeleteMachine`: gives what was there.
+    pub async fn delete_machine_for(
+        &self,
+        caller: &Caller,
+        id: &str,
+    ) -> Result<ShownMachine, Fault> {
+        let machine = self
+            .permitted_machine(caller, "packhouse:DeleteMachine", id)
+            .await?;
+        self.delete_machine(&machine).await.map_err(failed)?;
+        Ok(self.shown(&machine))
     }
 
     /// The account's machine of this id, if the caller may; who may not learns nothing of it.

@@ -11,13 +11,12 @@ use crate::oidc_providers::provider_arn;
 
 const ARN: &str = "OpenIDConnectProviderArn";
 
-/// `https://HOST[/PATH]`, at most 255 characters, without query, fragment or user; gives it without scheme and without a
-/// slash at the end.
+/// `https://HOST[/PATH]`, at most 255 characters, without query, fragment or user; gives it without scheme. A slash at the
+/// end stays, as on AWS: Entra ID and others issue tokens in the name of `https://…/`, and names compare exactly.
 fn url(text: &str) -> Result<String, Violation> {
     check_length(text, 1, 255)?;
     let wrong = || Violation::Other("be a URL of the form https://host[/path]".to_owned());
     let rest = text.strip_prefix("https://").ok_or_else(wrong)?;
-    let rest = rest.strip_suffix('/').unwrap_or(rest);
     let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
     let is_host = !host.is_empty()
         && host
@@ -148,7 +147,8 @@ mod tests {
                 "https://token.actions.githubusercontent.com",
                 Some("token.actions.githubusercontent.com"),
             ),
-            ("https://host/a/b/", Some("host/a/b")),
+            ("https://host/a/b/", Some("host/a/b/")),
+            ("https://host/", Some("host/")),
             ("https://host:8443", Some("host:8443")),
             ("http://host", None),
             ("host", None),

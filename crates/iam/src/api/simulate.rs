@@ -21,6 +21,9 @@ use crate::simulate::{Actor, Simulation, Source, compile, mentioned};
 /// How many policies, actions and resources one call may be about.
 const MANY: usize = 1000;
 
+/// Policies to be tried.
+const POLICIES: &str = "PolicyInputList";
+
 /// A condition key that the call gives.
 struct Entry {
     name: String,
@@ -43,8 +46,8 @@ struct Input {
 }
 
 impl Input {
-    fn read(read: &mut Params<'_>) -> Option<Self> {
-        let policies = read.list("PolicyInputList", MANY, params::document);
+    /// `policies`: `PolicyInputList`, which only one of the two may leave out.
+    fn read(read: &mut Params<'_>, policies: Option<Vec<String>>) -> Option<Self> {
         let boundaries = read.list("PermissionsBoundaryPolicyInputList", 1, params::document);
         let actions = read.required_list("ActionNames", MANY, action);
         let resources = read.list("ResourceArns", MANY, params::text::<2048>);
@@ -108,7 +111,8 @@ fn unreadable(malformed: &crate::policy::Malformed) -> Fault {
 
 pub(super) async fn custom(call: Call<'_>) -> Answered {
     let mut read = call.params();
-    let input = Input::read(&mut read);
+    let policies = read.required_list(POLICIES, MANY, params::document);
+    let input = Input::read(&mut read, policies);
     let input = read.finish(|| input)?;
     call.authorize_anywhere().await?;
     let source = Source {
@@ -123,7 +127,8 @@ pub(super) async fn custom(call: Call<'_>) -> Answered {
 pub(super) async fn principal(call: Call<'_>) -> Answered {
     let mut read = call.params();
     let arn = read.required("PolicySourceArn", params::arn);
-    let input = Input::read(&mut read);
+    let policies = read.list(POLICIES, MANY, params::document);
+    let input = Input::read(&mut read, policies);
     let (arn, input) = read.finish(|| Some((arn?, input?)))?;
     let source = source(call, &arn).await?;
     answer(call, source, &input, Some(&arn))
@@ -216,7 +221,7 @@ fn simulation(call: Call<'_>, source: Source, input: &Input) -> Result<Simulatio
         compile(list, texts).map_err(|malformed| unreadable(&malformed))
     };
     let mut policies = source.policies;
-    policies.extend(compile("PolicyInputList", &input.policies)?);
+    policies.extend(compile(POLICIES, &input.policies)?);
     let boundary = compile("PermissionsBoundaryPolicyInputList", &input.boundaries)?.pop();
     let resource_policy = compile("ResourcePolicy", input.resource_policy.as_slice())?.pop();
     let mut context = source.context;
@@ -299,7 +304,7 @@ fn statement(xml: &mut Xml, matched: &MatchedStatement) {
 
 pub(super) async fn custom_keys(call: Call<'_>) -> Answered {
     let mut read = call.params();
-    let policies = read.required_list("PolicyInputList", MANY, params::document);
+    let policies = read.required_list(POLICIES, MANY, params::document);
     let policies = read.finish(|| policies)?;
     call.authorize_anywhere().await?;
     answer_keys(call, Vec::new(), &policies)
@@ -308,14 +313,14 @@ pub(super) async fn custom_keys(call: Call<'_>) -> Answered {
 pub(super) async fn principal_keys(call: Call<'_>) -> Answered {
     let mut read = call.params();
     let arn = read.required("PolicySourceArn", params::arn);
-    let policies = read.list("PolicyInputList", MANY, params::document);
+    let policies = read.list(POLICIES, MANY, params::document);
     let (arn, policies) = read.finish(|| Some((arn?, policies?)))?;
     let source = source(call, &arn).await?;
     answer_keys(call, source.policies, &policies)
 }
 
 fn answer_keys(call: Call<'_>, mut policies: Vec<Arc<Policy>>, texts: &[String]) -> Answered {
-    let sent = compile("PolicyInputList", texts).map_err(|malformed| unreadable(&malformed))?;
+    let sent = compile(POLICIES, texts).map_err(|malformed| unreadable(&malformed))?;
     policies.extend(sent);
     call.answer(|xml| {
         xml.text_list("ContextKeyNames", mentioned(&policies));

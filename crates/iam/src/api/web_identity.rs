@@ -13,17 +13,16 @@ use super::fault::validation_error;
 use super::params;
 use super::sts::{self, Passed};
 use super::{Unsigned, Vouched};
+use crate::Error;
 use crate::assume::SessionTags;
 use crate::policy::json::Json;
-use crate::policy::{Context, PolicyType, Principal, Reason};
+use crate::policy::{Context, Principal};
 use crate::quotas;
 use crate::roles::Role;
 use crate::sessions::NewSession;
 use crate::tags::Tag;
-use crate::trace::{self, Evaluation};
-use crate::trust::{Admission, NotAdmitted};
+use crate::trust::{self, Entrance, NotAdmitted};
 use crate::web_identity::{Claims, NotVerified, WebIdentity, texts};
-use crate::{Error, ids};
 
 /// Where a token says which tags the session shall have.
 const TAGS: &str = "https://aws.amazon.com/tags";
@@ -207,43 +206,23 @@ async fn admitted(
         provider: &identity.provider.arn,
     };
     for action in wanted.actions() {
-        let answer = match &role {
-            Some(role) => call.iam.admits(role, principal, action, &context)?,
-            None => Err(absent(action)),
+        let admitted = match &role {
+            Some(role) => call.iam.admits(
+                role,
+                &Entrance {
+                    principal,
+                    action,
+                    context: &context,
+                    now,
+                },
+            )?,
+            None => trust::absent(&input.role, input.account, action, now),
         };
-        let (admission, message) = match answer {
-            Ok(admission) => (admission, None),
-            Err(NotAdmitted { admission, message }) => (admission, Some(message)),
-        };
-        let id = message
-            .as_ref()
-            .map(|_| ids::record_id(u64::try_from(now.millis()).unwrap_or(0)));
-        trace::add(|| Evaluation {
-            id: id.clone(),
-            action: action.to_owned(),
-            resource: input.role.to_string(),
-            owner: input.account,
-            administrator: None,
-            reason: admission.reason,
-            grounds: admission.grounds,
-            message: message.clone(),
-        });
-        if let (Some(message), Some(id)) = (message, id) {
-            return Err(Fault::access_denied(message).decided(id));
-        }
+        admitted
+            .map_err(|NotAdmitted { id, message }| Fault::access_denied(message).decided(id))?;
     }
     // Without a role the first action was refused.
     role.ok_or_else(Fault::internal)
-}
-
-fn absent(action: &str) -> NotAdmitted {
-    NotAdmitted {
-        admission: Admission {
-            reason: Reason::Implicit(PolicyType::Trust),
-            grounds: [].into(),
-        },
-        message: format!("Not authorized to perform {action}"),
-    }
 }
 
 /// What the trust policy may look at: the claims under the name of the issuer, and what the session is to have.

@@ -252,7 +252,9 @@ impl Issuers {
             return Ok((Keys::read(&keys).ok_or(Wrong::NoKeys)?, None));
         }
         let documents = self.settings.documents.as_ref().ok_or(Wrong::NobodyAsks)?;
-        let url = format!("{issuer}/.well-known/openid-configuration");
+        // A slash at the end of an issuer's name is not doubled (OpenID Connect Discovery 1.0, 4.1).
+        let place = issuer.strip_suffix('/').unwrap_or(issuer);
+        let url = format!("{place}/.well-known/openid-configuration");
         let discovery = documents.read(&url, LIMIT_BYTES).await?;
         let url = keys_address(issuer, &discovery.body)?;
         let keys = documents.read(&url, LIMIT_BYTES).await?;

@@ -28,19 +28,21 @@ async fn own_operations_are_permissions_and_stay_in_the_account(house: House) {
         ("ListMachines", "*"),
         ("CreateEnrollmentCode", this.as_str()),
         ("DisableMachine", this.as_str()),
+        ("DeleteMachine", this.as_str()),
     ] {
         let policy = allow(
             &format!("\"packhouse:{operation}\""),
             &format!("\"{resource}\""),
         );
         let (one, _) = house.user_with(operation, &policy).await;
-        let answers = async |caller: &iam::Caller| -> [Result<(), Fault>; 4] {
+        let answers = async |caller: &iam::Caller| -> [Result<(), Fault>; 5] {
             let iam = &house.iam;
             [
                 iam.create_machine_for(caller, &asked).await.map(drop),
                 iam.list_machines_for(caller, None).await.map(drop),
                 iam.create_enrollment_code_for(caller, &id).await.map(drop),
                 iam.disable_machine_for(caller, &id).await.map(drop),
+                iam.delete_machine_for(caller, &id).await.map(drop),
             ]
         };
         let names = [
@@ -48,6 +50,7 @@ async fn own_operations_are_permissions_and_stay_in_the_account(house: House) {
             "ListMachines",
             "CreateEnrollmentCode",
             "DisableMachine",
+            "DeleteMachine",
         ];
         for (name, answer) in names.iter().zip(answers(&one).await) {
             assert_eq!(answer.is_ok(), *name == operation, "{operation}: {name}");
@@ -59,6 +62,7 @@ async fn own_operations_are_permissions_and_stay_in_the_account(house: House) {
             assert!(fault.message.contains(&action), "{}", fault.message);
         }
     }
+    let (id, _) = house.machine("build-03").await;
     // Who may not see a machine does not learn whether it is there, and nobody sees another account's.
     let absent = "i-00000000000000000";
     let refused = |fault: Fault| fault.message.replace(absent, &id);

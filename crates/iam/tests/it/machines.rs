@@ -24,8 +24,10 @@ on_each_database! {
     a_role_must_trust_machines,
     unbinding_ends_the_sessions_and_what_came_of_them,
     disabling_ends_key_and_sessions_until_a_new_code,
+    deleting_leaves_nothing_of_a_machine,
     a_new_enrolment_replaces_the_key,
     what_is_taken_away_meanwhile_leaves_no_session,
+    a_token_that_came_of_a_machine_ends_with_it_however_late,
 }
 
 const SERVER: &str = "https://packages.example";
@@ -523,6 +525,33 @@ async fn disabling_ends_key_and_sessions_until_a_new_code(house: House) {
     assert!(matches!(agent.ask(&house).await, Err(NotMachine::Refused)));
 }
 
+async fn deleting_leaves_nothing_of_a_machine(house: House) {
+    let agent = Agent::with_role(&house, &may_take_next()).await;
+    house
+        .role_for("next", r#"{"AWS":"111122223333"}"#, "")
+        .await;
+    let other = house.another_node().await;
+    let given = Given::by(&house, &agent).await;
+    let admin = house.signed_in(&house.keys.admin).await;
+    house
+        .iam
+        .delete_machine_for(&admin, &agent.id)
+        .await
+        .unwrap();
+    assert_eq!(given.are_good(&house, &other).await, [false; 4]);
+    assert!(matches!(agent.ask(&house).await, Err(NotMachine::Refused)));
+    let listed = house.iam.list_machines_for(&admin, None).await.unwrap();
+    assert!(listed.machines.is_empty());
+    let bound = house
+        .ec2_admin("DescribeIamInstanceProfileAssociations", &[])
+        .await
+        .unwrap();
+    let bound = bound.texts("iamInstanceProfileAssociationSet", "associationId");
+    assert!(bound.is_empty(), "{bound:?}");
+    let again = house.iam.delete_machine_for(&admin, &agent.id).await;
+    assert_eq!(again.unwrap_err().code, "ResourceNotFoundException");
+}
+
 async fn a_new_enrolment_replaces_the_key(house: House) {
     let agent = Agent::with_role(&house, &may_take_next()).await;
     house
@@ -549,6 +578,28 @@ async fn a_new_enrolment_replaces_the_key(house: House) {
     assert!(new.is_some());
     assert!(matches!(agent.ask(&house).await, Err(NotMachine::Refused)));
     assert_eq!(given.are_good(&house, &other).await, [false; 4]);
+}
+
+/// The machine's own session, and the one that was taken with it, are long over by then.
+async fn a_token_that_came_of_a_machine_ends_with_it_however_late(house: House) {
+    let agent = Agent::with_role(&house, &may_take_next()).await;
+    house
+        .role_for("next", r#"{"AWS":"111122223333"}"#, "")
+        .await;
+    let given = Given::by(&house, &agent).await;
+    let chained = house.signed_in(&given.chained).await;
+    let token = house.token(&chained).await;
+    house.turn(Duration::from_hours(3));
+    house.iam.forget(house.clock.now()).await.unwrap();
+    house.iam.by_token(&token, Source::default()).await.unwrap();
+    let admin = house.signed_in(&house.keys.admin).await;
+    house
+        .iam
+        .disable_machine_for(&admin, &agent.id)
+        .await
+        .unwrap();
+    let refused = house.iam.by_token(&token, Source::default()).await;
+    assert!(matches!(refused, Err(NotAuthenticated::Revoked)));
 }
 
 /// Sessions are asked for while the profile is unbound and bound, again and again: those of a former binding are dead, each

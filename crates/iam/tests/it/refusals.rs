@@ -213,7 +213,7 @@ async fn names_are_unique_without_case(house: House) {
             ),
             (
                 "CreateOpenIDConnectProvider",
-                &[("Url", "https://issuer.example/")],
+                &[("Url", "https://issuer.example")],
                 "409 EntityAlreadyExists Provider with url https://issuer.example already exists.",
             ),
         ],

@@ -14,6 +14,8 @@ use crate::house::{DOMAIN, House, may, sign_in};
 
 on_each_database! {
     what_is_taken_back_is_refused_by_the_next_request,
+    what_came_of_a_session_is_taken_back_with_it_however_late,
+    a_long_line_is_taken_back_by_its_first_session,
     only_what_was_issued_before_is_revoked,
     nobody_revokes_anything_of_another_account,
     whoever_may_not_learns_nothing_about_sessions,
@@ -226,6 +228,67 @@ async fn what_one_process_takes_back_another_refuses_within_two_seconds() {
     }
     all.sort_unstable();
     assert!(all[all.len() / 2] < SOON, "{all:?}");
+}
+
+/// Two roles down the line, two hours on, when both sessions are over and only the token lives.
+async fn what_came_of_a_session_is_taken_back_with_it_however_late(house: House) {
+    let admin = house.signed_in(&house.keys.admin).await;
+    let last = house
+        .role_for("last", r#"{"AWS":"111122223333"}"#, "")
+        .await;
+    let own = |role: &str| {
+        let own = [("RoleName", role), ("PolicyName", "own")];
+        own.map(|(name, value)| (name, value.to_owned()))
+    };
+    for (number, event) in ["session revoked", "role revoked", "role deleted"]
+        .into_iter()
+        .enumerate()
+    {
+        let stage = Stage::set(&house, number).await;
+        let middle = house.signed_in(&stage.role).await;
+        let taken = take(&house, &middle, &last, &[]).await.unwrap();
+        let end = house.signed_in(&credentials(&taken)).await;
+        let token = house.token(&end).await;
+        house.turn(Duration::from_hours(2));
+        house.iam.forget(house.clock.now()).await.unwrap();
+        house.iam.by_token(&token, Source::default()).await.unwrap();
+        let role = format!("role-{number}");
+        match event {
+            "role deleted" => {
+                let own = own(&role);
+                let own = own.each_ref().map(|(name, value)| (*name, value.as_str()));
+                house.admin("DeleteRolePolicy", &own).await;
+                house.admin("DeleteRole", &own[..1]).await;
+            }
+            event => {
+                let asked = match event {
+                    "role revoked" => RevokeSessions::RoleName(role),
+                    _ => RevokeSessions::Id(stage.role.access_key_id.to_string()),
+                };
+                house.iam.revoke_sessions_for(&admin, &asked).await.unwrap();
+            }
+        }
+        assert!(
+            house.iam.by_token(&token, Source::default()).await.is_err(),
+            "{event}"
+        );
+    }
+}
+
+/// A role that takes itself again and again has a line without end; what is kept of it has one.
+async fn a_long_line_is_taken_back_by_its_first_session(house: House) {
+    let stage = Stage::set(&house, 1).await;
+    let arn = "arn:aws:iam::111122223333:role/role-1";
+    let mut held = stage.role.clone();
+    for _ in 0..40 {
+        let caller = house.signed_in(&held).await;
+        held = credentials(&take(&house, &caller, arn, &[]).await.unwrap());
+    }
+    house.signed_in(&held).await;
+    let admin = house.signed_in(&house.keys.admin).await;
+    let first = RevokeSessions::Id(stage.role.access_key_id.to_string());
+    house.iam.revoke_sessions_for(&admin, &first).await.unwrap();
+    assert!(house.sign_in(&held).await.is_err());
 }
 
 async fn only_what_was_issued_before_is_revoked(house: House) {

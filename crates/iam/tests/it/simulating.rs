@@ -287,6 +287,11 @@ async fn boundaries_resources_and_what_is_missing_are_told(house: House) {
             "400 ValidationException 1 validation error detected: Value 'nope' at 'actionNames.1.member' failed to satisfy \
              constraint: Member must satisfy regular expression pattern: [a-zA-Z0-9-]+:[a-zA-Z0-9]+",
         ),
+        (
+            &[("ActionNames.member.1", "a:B")],
+            "400 ValidationException 1 validation error detected: Value null at 'policyInputList' failed to satisfy \
+             constraint: Member must not be null",
+        ),
     ] {
         assert_eq!(
             house.refused("SimulateCustomPolicy", parameters).await,
@@ -386,7 +391,10 @@ async fn simulating_somebody_is_a_permission_on_him(house: House) {
         .call(
             &caller,
             "SimulateCustomPolicy",
-            &[("ActionNames.member.1", "a:B")],
+            &[
+                ("ActionNames.member.1", "a:B"),
+                ("PolicyInputList.member.1", "{}"),
+            ],
         )
         .await;
     assert_eq!(found.unwrap_err().code, "AccessDeniedException");

@@ -18,13 +18,14 @@ use sha2::Sha256;
 
 use crate::calls::{Element, allow, credentials};
 use crate::house::{House, NOW};
-use crate::issuer::{ISSUER, Key, PROVIDER};
+use crate::issuer::{DISCOVERY, ISSUER, JWKS, Key, PROVIDER};
 
 on_each_database! {
     a_token_takes_the_role_and_says_who_has_it,
     every_kind_of_signature_is_good_and_only_for_its_kind_of_key,
     what_was_tampered_with_is_refused,
     only_the_issuers_of_providers_are_believed,
+    an_issuer_whose_name_ends_with_a_slash_keeps_it,
     the_times_of_a_token_count,
 }
 
@@ -362,6 +363,38 @@ async fn what_was_tampered_with_is_refused(house: House) {
 
 fn header_of(key: &Key) -> String {
     json!({"alg": key.algorithm, "kid": key.id}).to_string()
+}
+
+/// As those of Entra ID and Auth0 do; the documents are found without a second slash.
+async fn an_issuer_whose_name_ends_with_a_slash_keeps_it(house: House) {
+    const SLASHED: &str = "https://issuer.example/ci/";
+    const OWN: &str = "arn:aws:iam::111122223333:oidc-provider/issuer.example/ci/";
+    let key = Key::rsa(0, "k1", "RS256");
+    house.issuers.publish(&[&key]);
+    let document = json!({"issuer": SLASHED, "jwks_uri": JWKS});
+    house.issuers.put_json(DISCOVERY, &document);
+    let url = [
+        ("Url", SLASHED),
+        ("ClientIDList.member.1", "sts.amazonaws.com"),
+    ];
+    let made = house.admin("CreateOpenIDConnectProvider", &url).await;
+    assert_eq!(made.text("OpenIDConnectProviderArn"), OWN);
+    let shown = [("OpenIDConnectProviderArn", OWN)];
+    let shown = house.admin("GetOpenIDConnectProvider", &shown).await;
+    assert_eq!(shown.text("Url"), "issuer.example/ci/");
+    let condition = format!(r#""StringEquals":{{"issuer.example/ci/:sub":"{SUBJECT}"}}"#);
+    let trust = trust(r#""sts:AssumeRoleWithWebIdentity""#, &condition).replace(PROVIDER, OWN);
+    let role = [("RoleName", "ci"), ("AssumeRolePolicyDocument", &trust)];
+    house.admin("CreateRole", &role).await;
+    let with_slash = key.sign(&with(&[("iss", json!(SLASHED))]));
+    let (_, answer) = house.show(&with_slash, &[]).await;
+    assert_eq!(answer.unwrap().text("Provider"), OWN);
+    assert_eq!(
+        house.told(&key.sign(&claims())).await,
+        format!(
+            "400 InvalidIdentityToken No OpenIDConnect provider found in your account for {ISSUER}"
+        )
+    );
 }
 
 async fn only_the_issuers_of_providers_are_believed(house: House) {

@@ -71,6 +71,22 @@ impl Held {
         }
     }
 
+    /// Refused again is refused since the first time.
+    pub(super) fn goes_on_from(&mut self, before: &Self) {
+        if let (
+            Self::Refused { role, since, .. },
+            Self::Refused {
+                role: role_before,
+                since: since_before,
+                ..
+            },
+        ) = (self, before)
+            && role == role_before
+        {
+            *since = *since_before;
+        }
+    }
+
     /// When half of a session's life is over.
     pub(super) fn half_life(&self) -> Option<Timestamp> {
         match self {

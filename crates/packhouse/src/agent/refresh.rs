@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! no role           look for one every few seconds
-//! a role, no trust  ask again every few seconds
+//! a role, no trust  ask again every few seconds, after two minutes every half minute
 //! a session         a new one at half life; meanwhile look every few seconds whether it is still the same role
 //! no answer         what there is stays; again after 1, 2, 4, … 60 s, each shortened by up to half
 //! refused           what there is goes
@@ -22,6 +22,10 @@ use super::wire::Told;
 const LOOK_FOR_ROLE: Duration = Duration::from_secs(3);
 /// How soon it is noticed that the role was taken away, or is another one.
 const LOOK_AT_ROLE: Duration = Duration::from_secs(15);
+/// So long a role that does not trust machines is asked for as often: somebody may be about to mend it.
+const MENDED_SOON: Duration = Duration::from_mins(2);
+/// And so often after that: each time is a refusal in the server's audit log.
+const LOOK_FOR_TRUST: Duration = Duration::from_secs(30);
 /// After the first failure; doubled with each.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// The longest pause.
@@ -50,7 +54,10 @@ fn plan(held: &Held, failures: u32, now: Timestamp) -> Next {
                 Next::Look(LOOK_AT_ROLE)
             }
         }
-        (Held::Refused { .. }, _) => Next::Session(LOOK_FOR_ROLE),
+        (Held::Refused { since, .. }, _) if now.since(*since) < MENDED_SOON => {
+            Next::Session(LOOK_FOR_ROLE)
+        }
+        (Held::Refused { .. }, _) => Next::Session(LOOK_FOR_TRUST),
         _ => Next::Look(LOOK_FOR_ROLE),
     }
 }
@@ -163,11 +170,12 @@ impl Refresher {
         let Some(told) = self.heard(told) else {
             return;
         };
-        let Some(held) = Held::of(told, self.account, self.clock.now()) else {
+        let Some(mut held) = Held::of(told, self.account, self.clock.now()) else {
             self.failures += 1;
             tracing::error!("the server's answer makes no sense");
             return;
         };
+        held.goes_on_from(&self.holder.get());
         match &held {
             Held::Nothing { why } => tracing::info!("{why}"),
             Held::Refused { role, refusal, .. } => {
@@ -255,6 +263,18 @@ mod tests {
         Held::of(told, "111122223333".parse().unwrap(), NOW).unwrap()
     }
 
+    fn refused() -> Held {
+        let told = Told {
+            role: Some(role()),
+            session: None,
+            refusal: Some(Refusal {
+                code: "AssumeRoleUnauthorizedAccess".to_owned(),
+                message: "no".to_owned(),
+            }),
+        };
+        Held::of(told, "111122223333".parse().unwrap(), NOW).unwrap()
+    }
+
     #[test]
     fn a_session_is_renewed_at_half_life_and_its_role_looked_at_before() {
         let (minutes, seconds) = (Duration::from_mins, Duration::from_secs);
@@ -319,6 +339,8 @@ mod tests {
                 minutes(0),
                 Next::Look(LOOK_FOR_ROLE),
             ),
+            (refused(), 0, seconds(119), Next::Session(LOOK_FOR_ROLE)),
+            (refused(), 0, minutes(2), Next::Session(LOOK_FOR_TRUST)),
             (
                 Held::Nothing { why: "" },
                 2,
@@ -353,20 +375,11 @@ mod tests {
     #[test]
     fn what_the_server_says_is_held_or_is_nonsense() {
         let account = "111122223333".parse().unwrap();
-        let refusal = Refusal {
-            code: "AssumeRoleUnauthorizedAccess".to_owned(),
-            message: "no".to_owned(),
-        };
         let none = Held::of(Told::default(), account, NOW).unwrap();
         assert!(matches!(none, Held::Nothing { .. }) && none.role().is_none());
-        let told = Told {
-            role: Some(role()),
-            session: None,
-            refusal: Some(refusal),
-        };
-        let refused = Held::of(told, account, NOW).unwrap();
-        assert!(matches!(refused, Held::Refused { .. }));
-        assert_eq!(refused.role(), Some(&role()));
+        let first = refused();
+        assert!(matches!(first, Held::Refused { .. }));
+        assert_eq!(first.role(), Some(&role()));
         let told = Told {
             role: Some(role()),
             ..Told::default()

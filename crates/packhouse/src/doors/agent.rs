@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use audit::Service;
+use audit::{Refused, Service};
 use aws::{AccountId, Dialect, Fault, Reason, SecretString};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -195,26 +195,21 @@ async fn tell(
             },
         }));
     }
+    let refusal = match &answer {
+        MachineAnswer::Untrusted(role) => Some(untrusted(record, &role.role_name)),
+        MachineAnswer::NoRole | MachineAnswer::Bound(_) | MachineAnswer::Session(..) => None,
+    };
     json(&match answer {
         MachineAnswer::NoRole => Told::default(),
         MachineAnswer::Bound(role) => Told {
             role: Some(shown(role)),
             ..Told::default()
         },
-        MachineAnswer::Untrusted(role) => {
-            let message = format!(
-                "EC2 cannot assume the role {}: its trust policy does not allow sts:AssumeRole to ec2.amazonaws.com",
-                role.role_name
-            );
-            Told {
-                role: Some(shown(role)),
-                session: None,
-                refusal: Some(Refusal {
-                    code: UNTRUSTED.to_owned(),
-                    message,
-                }),
-            }
-        }
+        MachineAnswer::Untrusted(role) => Told {
+            role: Some(shown(role)),
+            session: None,
+            refusal,
+        },
         MachineAnswer::Session(role, temporary) => {
             let credentials = temporary.credentials;
             let token = credentials.session_token.as_ref();
@@ -232,6 +227,28 @@ async fn tell(
             }
         }
     })
+}
+
+/// The role does not trust machines: a refusal, though the agent's question is answered. It is what the machine's own
+/// clients are told, with the id of the decision, since they see nothing else of this answer.
+fn untrusted(record: &Record, role: &str) -> Refusal {
+    let decision = record.draft.last_refusal();
+    let id = decision
+        .as_ref()
+        .map(|id| format!(" (decision {id})"))
+        .unwrap_or_default();
+    let message = format!(
+        "EC2 cannot assume the role {role}: its trust policy does not allow sts:AssumeRole to ec2.amazonaws.com{id}"
+    );
+    record.draft.refused(Refused {
+        code: "AccessDenied".to_owned(),
+        message: message.clone(),
+        decision,
+    });
+    Refusal {
+        code: UNTRUSTED.to_owned(),
+        message,
+    }
 }
 
 /// The account that the machine's role is in; the machine's own.

@@ -35,12 +35,12 @@ use crate::peer::Peer;
 use crate::record::Record;
 use crate::written;
 
-pub(crate) use accounts::{Made, MadeKey, MakeAccount};
+pub(crate) use accounts::{InOrganization, Made, MadeKey, MakeAccount};
 pub(crate) use audit::Decisions;
 use audit::limit;
 pub(crate) use keys::{Changed, SigningKeys};
 
-/// Makes an account.
+/// Makes an account; the organization of one is `ACCOUNTS/ID/organization`.
 pub(crate) const ACCOUNTS: &str = "/packhouse/v1/accounts";
 /// The machines of the caller's account; one is `MACHINES/i-…`.
 pub(crate) const MACHINES: &str = "/packhouse/v1/machines";
@@ -114,10 +114,12 @@ macro_rules! operations {
 #[rustfmt::skip]
 operations! {
     MakeAccount          POST   "accounts"               "root of the first account"      ["accountId"] ["accountId"] => accounts::make;
+    SetOrganization      PUT    "accounts/{id}/organization" "root of the first account"  ["organizationId"] ["organizationId"] => accounts::set_organization;
     CreateMachine        POST   "machines"               "packhouse:CreateMachine"        ["name" "instanceProfile"] ["machine"] => machines::create;
     ListMachines         GET    "machines"               "packhouse:ListMachines"         [] [] => machines::list;
     CreateEnrollmentCode POST   "machines/{id}/code"     "packhouse:CreateEnrollmentCode" [] ["machine"] => machines::create_code;
     DisableMachine       POST   "machines/{id}/disable"  "packhouse:DisableMachine"       [] [] => machines::disable;
+    DeleteMachine        DELETE "machines/{id}"          "packhouse:DeleteMachine"        [] [] => machines::delete;
     RevokeSessions       POST   "sessions/revoke"        "packhouse:RevokeSessions"       ["userName" "roleName" "id"] ["revoked" "issuedUntil"] => sessions::revoke;
     ListSigningKeys      GET    "keys"                   "packhouse:ListSigningKeys"      [] [] => keys::list;
     RotateSigningKeys    POST   "keys/rotate"            "packhouse:RotateSigningKeys"    [] [] => keys::rotate;
@@ -388,7 +390,9 @@ mod tests {
 
     #[test]
     fn an_operation_asks_for_the_action_of_its_name() {
-        for operation in OPERATIONS.iter().filter(|one| one.name != "MakeAccount") {
+        let of_root = ["MakeAccount", "SetOrganization"];
+        let asks = OPERATIONS.iter().filter(|one| !of_root.contains(&one.name));
+        for operation in asks {
             assert_eq!(
                 operation.own_action(),
                 format!("packhouse:{}", operation.name)

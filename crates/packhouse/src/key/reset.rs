@@ -100,6 +100,7 @@ async fn reset(
             path: String::new(),
             source_ip: None,
             secure: true,
+            tls_version: None,
             host: None,
             user_agent: Some(HeaderValue::from_static("packhouse key reset")),
         });

@@ -32,6 +32,10 @@ fn machines_are_made_listed_and_disabled_by_command() {
     let all = all.as_array().unwrap();
     let disabled = all.iter().find(|it| it["machineId"] == *waiting);
     assert_eq!(disabled.unwrap()["state"], "disabled");
+    let output = server.machine_command(&["delete", &waiting]).output();
+    let output = output.unwrap();
+    assert!(output.status.success(), "{}", said(&output));
+    assert!(!server.machine(&["list"]).to_string().contains(&waiting));
     // What cannot be done is said in the server's words.
     let absent = server
         .machine_command(&["disable", "i-00000000000000000"])
@@ -159,6 +163,17 @@ fn a_role_comes_and_goes_while_the_agent_runs() {
     let session = agent.session();
     assert_eq!(session["Code"], "Success");
     assert_eq!(session["Type"], "AWS-HMAC");
+    let text = |name: &str| session[name].as_str().unwrap();
+    let credentials = aws::sigv4::Credentials {
+        access_key_id: text("AccessKeyId").parse().unwrap(),
+        secret_access_key: text("SecretAccessKey").into(),
+        session_token: Some(text("Token").into()),
+    };
+    let asked = "Action=GetCallerIdentity&Version=2011-06-15";
+    assert_eq!(server.query(&credentials, "sts", asked).status, 200);
+    let records = server.records("&eventName=GetCallerIdentity");
+    let context = &records[0]["userIdentity"]["sessionContext"];
+    assert_eq!(context["ec2RoleDelivery"], "2.0");
     let other = [
         ("AssociationId", association.as_str()),
         ("IamInstanceProfile.Name", "other"),
@@ -214,7 +229,24 @@ fn a_role_without_trust_in_machines_is_named_and_refused() {
     let agent = agent.start(&[]);
     let told = agent.session();
     assert_eq!(told["Code"], "AssumeRoleUnauthorizedAccess");
-    assert!(told["Message"].as_str().unwrap().contains("ec2-ca"));
+    let message = told["Message"].as_str().unwrap();
+    assert!(message.contains("ec2-ca"), "{message}");
+    // A refusal like any other: recorded, and explained by the id that the client was told.
+    let id = message.split_once("(decision ").unwrap().1;
+    let id = id.trim_end_matches(')');
+    assert_eq!(
+        server.why(id).lines().next().unwrap(),
+        format!(
+            "ec2.amazonaws.com asked for sts:AssumeRole on arn:aws:iam::{ACCOUNT}:role/ec2-ca; no trust policy allows it."
+        )
+    );
+    let records = server.records("&errors=true&eventName=GetMachineCredentials");
+    assert_eq!(
+        records[0]["userIdentity"],
+        serde_json::json!({"type": "AWSService", "invokedBy": "ec2.amazonaws.com"})
+    );
+    assert_eq!(records[0]["errorCode"], "AccessDenied");
+    assert_eq!(records[0]["responseElements"], serde_json::Value::Null);
     let update = [("RoleName", "ec2-ca"), ("PolicyDocument", TRUST)];
     server.admin("iam", "UpdateAssumeRolePolicy", &update);
     until("the role is trusted", || {

@@ -50,6 +50,20 @@ impl Server {
         wire.answer()
     }
 
+    /// What `packhouse why` says of a refusal.
+    pub(crate) fn why(&self, id: &str) -> String {
+        let mut command = packhouse();
+        command.args(["why", id, "--data"]).arg(self.data());
+        let output = command.output().unwrap();
+        let said = String::from_utf8(output.stdout).unwrap();
+        assert!(
+            output.status.success(),
+            "{said}{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        said
+    }
+
     /// Everything in the files of the audit log.
     pub(crate) fn audit_files(&self) -> String {
         let files = fs::read_dir(self.data().join("audit")).unwrap();
@@ -167,12 +181,7 @@ fn a_refusal_names_its_decision_and_the_decision_explains_it() {
     );
     let request = answer.header("x-amzn-requestid").unwrap().to_owned();
     for asked in [&id, &request] {
-        let output = packhouse()
-            .args(["why", asked, "--data"])
-            .arg(server.data())
-            .output()
-            .unwrap();
-        let said = String::from_utf8(output.stdout).unwrap();
+        let said = server.why(asked);
         assert!(
             said.starts_with(
                 "arn:aws:iam::111122223333:user/nobody asked for codeartifact:DescribeDomain on \

@@ -185,6 +185,68 @@ fn an_account_must_be_named() {
     );
 }
 
+/// The whole way: a policy that means everybody of the organization, and an account that is put into it and taken out.
+#[test]
+fn a_domain_is_open_to_accounts_of_an_organization() {
+    let server = Server::start(&[]);
+    server.make_repository("app");
+    let run = |arguments: &[&str]| {
+        let mut command = packhouse();
+        command.arg("account").args(arguments).arg("--data");
+        let output = command.arg(server.data()).output().unwrap();
+        let said = [&*output.stdout, &*output.stderr].concat();
+        (output.status.success(), String::from_utf8(said).unwrap())
+    };
+    let (made, said) = run(&["create", "--account-id", "222233334444"]);
+    assert!(made, "{said}");
+    let policy = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":"*","Action":"codeartifact:GetAuthorizationToken","Resource":"*","Condition":{"StringEquals":{"aws:PrincipalOrgID":"o-acme000001"}}}}"#;
+    let put = serde_json::json!({"domain": "team", "policyDocument": policy}).to_string();
+    let answer = server.call("PUT", "/v1/domain/permissions/policy", put.as_bytes());
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let key = server.key("credentials-222233334444");
+    let status = || {
+        let call = crate::server::Call {
+            method: "POST",
+            target: "/v1/authorization-token?domain=team&domain-owner=111122223333",
+            headers: &[],
+            body: b"",
+        };
+        let request = server.signed(&key, "codeartifact", call);
+        crate::wire::ask(&server.address, request).status
+    };
+    assert_eq!(status(), 403);
+    let account = ["organization", "--account-id", "222233334444"];
+    let put = [&account[..], &["--organization-id", "o-acme000001"]].concat();
+    assert_eq!(
+        run(&put),
+        (true, "account 222233334444 is in o-acme000001\n".to_owned())
+    );
+    assert_eq!(status(), 200);
+    let take = [&account[..], &["--none"]].concat();
+    assert_eq!(
+        run(&take),
+        (
+            true,
+            "account 222233334444 is in no organization\n".to_owned()
+        )
+    );
+    assert_eq!(status(), 403);
+    for (arguments, said) in [
+        (&account[..], "--organization-id"),
+        (
+            &[&put[..3], &["--organization-id", "acme"]].concat()[..],
+            "o-",
+        ),
+        (
+            &["organization", "--account-id", "999900001111", "--none"],
+            "there is no account `999900001111`",
+        ),
+    ] {
+        let (done, told) = run(arguments);
+        assert!(!done && told.contains(said), "{told}");
+    }
+}
+
 #[test]
 fn only_the_first_root_makes_accounts() {
     let server = Server::start(&[]);

@@ -4,7 +4,7 @@ use std::fs;
 
 use rcgen::generate_simple_self_signed;
 
-use crate::server::{Server, packhouse};
+use crate::server::{Server, packhouse, until};
 use crate::wire::Wire;
 
 pub(crate) fn start(listen: &str) -> Server {
@@ -45,6 +45,12 @@ fn commands_reach_a_server_that_speaks_tls() {
     };
     run(&["healthcheck"]);
     run(&["account", "create", "--account-id", "222233334444"]);
+    let made = until("the call is recorded", || {
+        let records = server.audit_files();
+        let made = records.lines().find(|line| line.contains("MakeAccount"))?;
+        serde_json::from_str::<serde_json::Value>(made).ok()
+    });
+    assert_eq!(made["tlsDetails"]["tlsVersion"], "TLSv1.3");
     assert!(run(&["env"]).contains(&format!("AWS_ENDPOINT_URL=https://{}\n", server.address)));
 
     // Another certificate than the one that the server left is not accepted.

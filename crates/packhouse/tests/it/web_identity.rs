@@ -222,6 +222,12 @@ fn who_showed_a_token_is_written_down_and_the_token_is_not() {
     assert_eq!(forged_one["userIdentity"], json!({"type": "Unknown"}));
     assert_eq!(forged_one["errorCode"], "InvalidIdentityToken");
     assert!(refused_one.to_string().contains(decision));
+    let said = server.why(decision);
+    let expected = format!(
+        "repo:evil/app:ref:refs/heads/main of {provider} asked for sts:AssumeRoleWithWebIdentity on \
+         arn:aws:iam::{ACCOUNT}:role/ci; no trust policy allows it.\n"
+    );
+    assert!(said.starts_with(&expected), "{said}");
     let written = format!("{}{}", server.audit_files(), server.log());
     for token in [&good, &stranger, &forged] {
         for part in token.split('.').skip(1) {

@@ -26,6 +26,16 @@ pub(super) async fn create_code(call: Call<'_>) -> Answered {
     answer_with(&made.await?)
 }
 
+pub(super) async fn delete(call: Call<'_>) -> Answered {
+    answer_with(
+        &call
+            .house
+            .iam
+            .delete_machine_for(call.caller, call.id)
+            .await?,
+    )
+}
+
 pub(super) async fn disable(call: Call<'_>) -> Answered {
     answer_with(
         &call
