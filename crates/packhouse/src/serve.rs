@@ -52,8 +52,8 @@ pub(crate) fn run(flags: Flags) -> anyhow::Result<()> {
 async fn serve(config: Config) -> anyhow::Result<()> {
     let mut signals = Signals::new()?;
     let ground = setup::ground(&config).await?;
-    setup::first_start(&config, &ground.iam).await?;
-    let house = setup::house(&config, ground).await?;
+    let account = setup::first_account(&config, &ground.iam).await?;
+    let house = setup::house(&config, ground, account).await?;
     // Of a process that was ended while it changed the master key.
     house.master_key.settle(&house.iam).await?;
 
