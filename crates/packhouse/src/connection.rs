@@ -46,7 +46,7 @@ pub(crate) enum Phase {
 /// A port: who answers there, and under which bounds.
 pub(crate) struct Port {
     pub(crate) house: SharedHouse,
-    pub(crate) tls: Option<Tls>,
+    pub(crate) tls: Option<Arc<Tls>>,
     /// Served at once, at most.
     pub(crate) connections: usize,
     /// How long nothing may move on a connection while the process ends.

@@ -97,7 +97,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     setting("listen", "ADDRESS:PORT", "127.0.0.1:7070", Text,
         "Where to listen. Port 0 takes a free one. Anything but loopback needs a certificate or `insecure-http`."),
     setting("tls-certificate", "FILE", "", Text,
-        "Certificate of this server and those that vouch for it, PEM. With it the port speaks TLS."),
+        "Certificate of this server and those that vouch for it, PEM. With it the port speaks TLS. Both files are looked at every ten seconds: a renewed certificate needs no restart."),
     setting("tls-key", "FILE", "", Text,
         "Private key of that certificate, PEM."),
     setting("public-url", "URL", "", Text,
