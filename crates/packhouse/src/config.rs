@@ -139,6 +139,7 @@ pub(crate) struct TlsFiles {
 #[derive(Debug, Clone)]
 pub(crate) struct Limits {
     pub(crate) connections: usize,
+    pub(crate) connections_per_address: usize,
     pub(crate) asset_size_bytes: u64,
     pub(crate) assets_per_version: u32,
     pub(crate) domains_per_account: u32,

@@ -19,6 +19,7 @@ use tokio::task::JoinHandle;
 use crate::config::{Config, Flags, Sources};
 use crate::connection::{Phase, Port};
 use crate::files::{Endpoint, Files};
+use crate::guests::Guests;
 use crate::house::House;
 use crate::tls::Tls;
 use crate::{jobs, logging, setup};
@@ -74,10 +75,12 @@ async fn serve(config: Config) -> anyhow::Result<()> {
         house: Arc::clone(&house),
         tls,
         connections: config.limits.connections,
+        guests: Arc::new(Guests::new(config.limits.connections_per_address)),
         drain: config.drain,
     };
     let mut port = tokio::spawn(port.serve(listener, watched));
-    tracing::info!("listening on {address}, reached at {url}");
+    let version = env!("CARGO_PKG_VERSION");
+    tracing::info!("packhouse {version}: listening on {address}, reached at {url}");
 
     tokio::select! {
         name = signals.next() => tracing::info!("{name}: no new connections; running transfers come to their end"),

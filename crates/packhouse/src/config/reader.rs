@@ -88,6 +88,8 @@ impl Reader<'_> {
             drain: self.seconds("drain-seconds", 0..=DAY),
             limits: Limits {
                 connections: self.number("limit-connections", 1..=MOST_CONNECTIONS),
+                connections_per_address: self
+                    .number("limit-connections-per-address", 1..=MOST_CONNECTIONS),
                 asset_size_bytes: self.number("limit-asset-size-bytes", 1..=MOST_ASSET_BYTES),
                 assets_per_version: self.number("limit-assets-per-version", 0..=u32::MAX),
                 domains_per_account: self.number("limit-domains-per-account", 0..=u32::MAX),

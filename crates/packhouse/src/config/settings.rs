@@ -202,6 +202,8 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "How long events are kept, to be sent again when that is asked for."),
     setting("limit-connections", "COUNT", "8192", Text,
         "Connections served at once; more wait to be accepted."),
+    setting("limit-connections-per-address", "COUNT", "2048", Text,
+        "Connections of one address, at most; more are closed. Of IPv6 a network of 64 bits counts as one; those of `trusted-proxy` are not counted."),
     setting("limit-asset-size-bytes", "BYTES", "5368709120", Text,
         "Size of an asset, at most."),
     setting("limit-assets-per-version", "COUNT", "350", Text,
