@@ -1,10 +1,10 @@
 # What CI runs is what you run. Each target but `docs` is a script of the same name, which says in its first lines what it does.
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench bench-search clients kill-loop walk docs
+.PHONY: help demo test lint bench bench-nodes bench-search clients kill-loop walk docs
 
 help: ## what there is
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F '|' '{ printf "make %-10s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F '|' '{ printf "make %-12s %s\n", $$1, $$2 }'
 
 demo: ## the journey: build, start, aws and mvn against it; ARGS=--keep leaves the server running
 	@scripts/demo $(ARGS)
@@ -20,6 +20,9 @@ clients: ## each format's own client against the built binary; ARGS="npm maven" 
 
 bench: ## an optimised build under load, beside nginx
 	@scripts/bench $(ARGS)
+
+bench-nodes: ## how soon what one server takes back is refused by another; ARGS=TIMES
+	@scripts/bench-nodes $(ARGS)
 
 bench-search: ## searches over a million versions, on both databases; ARGS="PACKAGES REPOSITORIES"
 	@scripts/bench-search $(ARGS)

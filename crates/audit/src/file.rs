@@ -6,7 +6,7 @@
 //! ```
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -51,7 +51,8 @@ impl Files {
             .mode(0o700)
             .create(directory)
             .map_err(failed)?;
-        let current = append(&path).map_err(failed)?;
+        let mut current = append(&path).map_err(failed)?;
+        end_line(&mut current).map_err(failed)?;
         let meta = current.metadata().map_err(failed)?;
         // A file that is gone on with is as old as its last line at least; where that is not known it begins now.
         let began = match meta.modified() {
@@ -67,16 +68,30 @@ impl Files {
         })
     }
 
-    /// Appends lines, each with its end, all of them to one file.
+    /// Appends lines, each with its end, all of them to one file or none at all.
     pub(crate) fn write(&mut self, lines: &[u8], now: Timestamp) -> io::Result<()> {
         if self.bytes > 0
             && (self.bytes >= self.keeping.bytes || now.since(self.began) >= self.keeping.age)
         {
             self.put_away(now)?;
         }
-        self.current.write_all(lines)?;
+        if let Err(error) = self.current.write_all(lines) {
+            self.take_back();
+            return Err(error);
+        }
         self.bytes += lines.len() as u64;
         Ok(())
+    }
+
+    /// Removes what a full disk took of lines: the next would stand behind half of one.
+    fn take_back(&self) {
+        let length = self.current.metadata().map(|meta| meta.len());
+        // Somebody else may have emptied it.
+        if length.is_ok_and(|length| length > self.bytes)
+            && let Err(error) = self.current.set_len(self.bytes)
+        {
+            tracing::error!(%error, "the file of records ends with half a line");
+        }
     }
 
     fn put_away(&mut self, now: Timestamp) -> io::Result<()> {
@@ -109,9 +124,24 @@ impl Files {
     }
 }
 
+/// Ends the line in the middle of which a process was killed, so that those that follow can be read.
+fn end_line(file: &mut File) -> io::Result<()> {
+    let mut last = [0];
+    if file.metadata()?.len() == 0 {
+        return Ok(());
+    }
+    file.seek(SeekFrom::End(-1))?;
+    file.read_exact(&mut last)?;
+    if last != *b"\n" {
+        file.write_all(b"\n")?;
+    }
+    Ok(())
+}
+
 fn append(path: &Path) -> io::Result<File> {
     OpenOptions::new()
         .create(true)
+        .read(true)
         .append(true)
         .mode(0o600)
         .open(path)
@@ -137,6 +167,32 @@ mod tests {
             .collect();
         names.sort();
         names
+    }
+
+    #[test]
+    fn half_a_line_spoils_no_other() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("audit.jsonl");
+        let at = Timestamp::from_seconds(1_773_500_966);
+        let keeping = Keeping {
+            bytes: 1000,
+            age: Duration::from_secs(100),
+            keep: Duration::from_secs(1000),
+        };
+        fs::write(&path, "whole\nof a process that was kil").unwrap();
+        let mut files = Files::open(directory.path(), keeping, at).unwrap();
+        files.write(b"next\n", at).unwrap();
+        // What a disk takes before it is full.
+        append(&path).unwrap().write_all(b"hal").unwrap();
+        files.take_back();
+        files.write(b"last\n", at).unwrap();
+        assert_eq!(
+            fs::read_to_string(&path).unwrap(),
+            "whole\nof a process that was kil\nnext\nlast\n"
+        );
+        fs::write(&path, "").unwrap();
+        files.take_back();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "");
     }
 
     #[test]

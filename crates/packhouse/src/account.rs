@@ -88,6 +88,10 @@ async fn make(config: &Config) -> anyhow::Result<Keys> {
     let account = config.account_id;
     match setup::ground(config).await {
         Ok(ground) => {
+            ensure!(
+                ground.iam.first_account().await?.is_some(),
+                "no server has run with this database\nhint: `packhouse serve` makes the first account"
+            );
             let NewAccount { root, admin, .. } = ground.iam.create_account(&account).await?;
             Ok(Keys {
                 root: setup::key(&root),

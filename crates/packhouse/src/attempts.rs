@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use aws::Timestamp;
 
+use crate::peer;
+
 /// Within [`WINDOW`].
 const ALLOWED: u32 = 20;
 const WINDOW: Duration = Duration::from_mins(1);
@@ -69,17 +71,8 @@ impl Attempts {
     }
 }
 
-/// Who has one address of version 6 has at least 2⁶⁴ of them.
 fn network(from: Option<IpAddr>) -> IpAddr {
-    match from.map(|ip| ip.to_canonical()) {
-        None => Ipv6Addr::UNSPECIFIED.into(),
-        Some(IpAddr::V6(ip)) => {
-            let mut segments = ip.segments();
-            segments[4..].fill(0);
-            Ipv6Addr::from(segments).into()
-        }
-        Some(ip) => ip,
-    }
+    from.map_or(Ipv6Addr::UNSPECIFIED.into(), peer::network)
 }
 
 #[cfg(test)]

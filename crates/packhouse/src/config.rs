@@ -35,6 +35,7 @@ pub(crate) struct Config {
     /// Without a slash at its end.
     pub(crate) public_url: Option<String>,
     pub(crate) trusted_proxies: Vec<IpNet>,
+    /// That the first start makes.
     pub(crate) account_id: AccountId,
     pub(crate) region: Region,
     pub(crate) database: DatabaseAddress,
@@ -97,8 +98,8 @@ pub(crate) struct Webhooks {
 }
 
 impl Config {
-    /// As the audit log takes it.
-    pub(crate) fn ledger(&self) -> audit::Settings {
+    /// As the audit log takes it; `account` is the first one.
+    pub(crate) fn ledger(&self, account: AccountId) -> audit::Settings {
         let Audit {
             directory,
             file_bytes,
@@ -122,7 +123,7 @@ impl Config {
             decisions,
             read_window,
             region: self.region.clone(),
-            account: self.account_id,
+            account,
         }
     }
 }
@@ -138,6 +139,7 @@ pub(crate) struct TlsFiles {
 #[derive(Debug, Clone)]
 pub(crate) struct Limits {
     pub(crate) connections: usize,
+    pub(crate) connections_per_address: usize,
     pub(crate) asset_size_bytes: u64,
     pub(crate) assets_per_version: u32,
     pub(crate) domains_per_account: u32,

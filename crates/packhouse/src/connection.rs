@@ -21,6 +21,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::task::TaskTracker;
 
+use crate::guests::{Guest, Guests};
 use crate::house::SharedHouse;
 use crate::http::answer;
 use crate::peer::From;
@@ -46,9 +47,11 @@ pub(crate) enum Phase {
 /// A port: who answers there, and under which bounds.
 pub(crate) struct Port {
     pub(crate) house: SharedHouse,
-    pub(crate) tls: Option<Tls>,
+    pub(crate) tls: Option<Arc<Tls>>,
     /// Served at once, at most.
     pub(crate) connections: usize,
+    /// How many of them each address has.
+    pub(crate) guests: Arc<Guests>,
     /// How long nothing may move on a connection while the process ends.
     pub(crate) drain: Duration,
 }
@@ -70,10 +73,13 @@ impl Port {
             };
             match accepted {
                 Ok((stream, address)) => {
+                    let Ok(guest) = port.admit(address) else {
+                        continue;
+                    };
                     let (port, phase) = (Arc::clone(&port), phase.clone());
                     tracker.spawn(async move {
                         port.greet(stream, address, phase).await;
-                        drop(place);
+                        drop((guest, place));
                     });
                 }
                 Err(error) if is_of_one_connection(&error) => {}
@@ -90,6 +96,19 @@ impl Port {
         drop(listener);
         tracker.close();
         tracker.wait().await;
+    }
+
+    /// Counts a connection of this address, unless it is a proxy of ours: there, everybody comes from one.
+    fn admit(&self, address: SocketAddr) -> Result<Option<Guest>, Crowded> {
+        if self.house.proxies.is_ours(address.ip().to_canonical()) {
+            return Ok(None);
+        }
+        if let Some(guest) = self.guests.admit(address.ip()) {
+            return Ok(Some(guest));
+        }
+        self.house.metrics.refused.fetch_add(1, Ordering::Relaxed);
+        tracing::debug!(peer = %address, "as many connections as one address may have");
+        Err(Crowded)
     }
 
     /// Serves a connection, over TLS if that is what the port speaks.
@@ -164,6 +183,9 @@ impl Port {
         }
     }
 }
+
+/// There are enough connections from there.
+struct Crowded;
 
 /// The client went away before it was accepted.
 fn is_of_one_connection(error: &io::Error) -> bool {

@@ -16,6 +16,7 @@ mod env;
 mod fetch_times;
 mod fetched;
 mod files;
+mod guests;
 mod healthcheck;
 mod house;
 mod http;

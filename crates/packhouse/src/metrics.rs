@@ -30,6 +30,8 @@ pub(crate) struct Metrics {
     formats: usize,
     /// Connections open now.
     pub(crate) connections: AtomicI64,
+    /// Connections closed because their address had enough of them.
+    pub(crate) refused: AtomicU64,
     /// Requests being answered now.
     pub(crate) running: AtomicI64,
     /// Requests whose code panicked.
@@ -62,6 +64,7 @@ impl Metrics {
             faces,
             formats,
             connections: AtomicI64::new(0),
+            refused: AtomicU64::new(0),
             running: AtomicI64::new(0),
             panics: AtomicU64::new(0),
         }
@@ -103,6 +106,12 @@ impl Metrics {
     }
 
     fn write(&self, page: &mut String, audit: Counts) -> std::fmt::Result {
+        writeln!(
+            page,
+            "# HELP packhouse_build_info Which version runs.\n# TYPE packhouse_build_info gauge\n\
+             packhouse_build_info{{version=\"{}\"}} 1",
+            env!("CARGO_PKG_VERSION")
+        )?;
         writeln!(
             page,
             "# HELP packhouse_requests_total Requests answered.\n# TYPE packhouse_requests_total counter"
@@ -182,6 +191,12 @@ impl Metrics {
                 self.connections.load(Ordering::Relaxed),
             ),
             (
+                "packhouse_connections_refused_total",
+                "counter",
+                "Connections closed because their address had enough of them.",
+                counted(self.refused.load(Ordering::Relaxed)),
+            ),
+            (
                 "packhouse_requests_running",
                 "gauge",
                 "Requests being answered.",
@@ -230,6 +245,11 @@ mod tests {
             "packhouse_request_duration_seconds_sum{face=\"npm\"} 100.003",
             "packhouse_sent_bytes_total{face=\"npm\"} 15",
             "packhouse_connections 0",
+            concat!(
+                "packhouse_build_info{version=\"",
+                env!("CARGO_PKG_VERSION"),
+                "\"} 1"
+            ),
             "packhouse_audit_records_total 7",
         ] {
             assert!(page.lines().any(|found| found == line), "no {line}");

@@ -2,7 +2,7 @@
 //!
 //! Forwarding headers count only when a proxy of ours has sent them: anybody else could write there what they like.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use http::HeaderMap;
 use http::header::{HOST, HeaderName};
@@ -99,8 +99,21 @@ impl Proxies {
         nearest
     }
 
-    fn is_ours(&self, ip: IpAddr) -> bool {
+    /// Whether there is a proxy of ours at this address.
+    pub(crate) fn is_ours(&self, ip: IpAddr) -> bool {
         self.0.iter().any(|network| network.contains(&ip))
+    }
+}
+
+/// What counts as one address where requests or connections are counted: who has one of version 6 has at least 2⁶⁴ of them.
+pub(crate) fn network(ip: IpAddr) -> IpAddr {
+    match ip.to_canonical() {
+        IpAddr::V6(ip) => {
+            let mut segments = ip.segments();
+            segments[4..].fill(0);
+            Ipv6Addr::from(segments).into()
+        }
+        ip @ IpAddr::V4(_) => ip,
     }
 }
 

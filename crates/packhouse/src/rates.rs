@@ -11,6 +11,8 @@ use std::sync::{Mutex, PoisonError};
 use aws::{AccountId, Timestamp};
 use iam::Caller;
 
+use crate::peer::network;
+
 /// Requests a second, at most; 0 is no limit.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Rates {
@@ -109,7 +111,7 @@ impl Meter {
         let Some(from) = from else {
             return Ok(());
         };
-        self.count(self.rates.address, now, || Counted::Address(from))
+        self.count(self.rates.address, now, || Counted::Address(network(from)))
     }
 
     fn of_account(&self, account: AccountId, reads: bool, now: Timestamp) -> Result<(), TooFast> {

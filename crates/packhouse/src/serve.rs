@@ -16,9 +16,10 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::config::{Config, Flags, Sources, TlsFiles};
+use crate::config::{Config, Flags, Sources};
 use crate::connection::{Phase, Port};
 use crate::files::{Endpoint, Files};
+use crate::guests::Guests;
 use crate::house::House;
 use crate::tls::Tls;
 use crate::{jobs, logging, setup};
@@ -52,19 +53,16 @@ pub(crate) fn run(flags: Flags) -> anyhow::Result<()> {
 async fn serve(config: Config) -> anyhow::Result<()> {
     let mut signals = Signals::new()?;
     let ground = setup::ground(&config).await?;
-    setup::first_start(&config, &ground.iam).await?;
-    let house = setup::house(&config, ground).await?;
+    let account = setup::first_account(&config, &ground.iam).await?;
+    let house = setup::house(&config, ground, account).await?;
     // Of a process that was ended while it changed the master key.
     house.master_key.settle(&house.iam).await?;
 
-    let tls = match &config.tls {
-        Some(TlsFiles { certificate, key }) => Some(Tls::read(certificate, key)?),
-        None => None,
-    };
+    let tls = tls(&config)?;
     let listener =
         listen(config.listen).with_context(|| format!("cannot listen on `{}`", config.listen))?;
     let address = listener.local_addr()?;
-    let url = say_where(&config, address, tls.as_ref())
+    let url = say_where(&config, address)
         .with_context(|| format!("cannot write into `{}`", config.data.display()))?;
 
     let (phase, watched) = watch::channel(Phase::Running);
@@ -72,14 +70,17 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let keep_events = config.webhooks.keep_events;
     let jobs = jobs::run(Arc::clone(&house), dispatcher, keep_events, watched.clone());
     let jobs = tokio::spawn(jobs);
+    let renewals = tls.clone().map(|tls| tokio::spawn(tls.keep_up()));
     let port = Port {
         house: Arc::clone(&house),
         tls,
         connections: config.limits.connections,
+        guests: Arc::new(Guests::new(config.limits.connections_per_address)),
         drain: config.drain,
     };
     let mut port = tokio::spawn(port.serve(listener, watched));
-    tracing::info!("listening on {address}, reached at {url}");
+    let version = env!("CARGO_PKG_VERSION");
+    tracing::info!("packhouse {version}: listening on {address}, reached at {url}");
 
     tokio::select! {
         name = signals.next() => tracing::info!("{name}: no new connections; running transfers come to their end"),
@@ -92,19 +93,35 @@ async fn serve(config: Config) -> anyhow::Result<()> {
         name = signals.next() => tracing::warn!("{name} again: not waiting"),
         () = wait(&house, port, jobs) => tracing::info!("ended"),
     }
+    if let Some(renewals) = renewals {
+        renewals.abort();
+    }
     Ok(())
 }
 
-/// Writes down where the server is, for the commands and scripts of this machine; tells where clients reach it.
-fn say_where(config: &Config, address: SocketAddr, tls: Option<&Tls>) -> std::io::Result<String> {
-    let files = Files::new(&config.data);
-    match tls {
-        Some(tls) => tls.write_certificate(&files.certificate())?,
-        None if files.certificate().exists() => std::fs::remove_file(files.certificate())?,
-        None => {}
+/// What the port shows, if it speaks TLS. A certificate that an earlier server left for the commands is removed if not.
+fn tls(config: &Config) -> anyhow::Result<Option<Arc<Tls>>> {
+    let left = Files::new(&config.data).certificate();
+    match &config.tls {
+        Some(files) => Ok(Some(Arc::new(Tls::open(files.clone(), left)?))),
+        None if left.exists() => {
+            let removed = std::fs::remove_file(&left);
+            removed.with_context(|| format!("cannot remove `{}`", left.display()))?;
+            Ok(None)
+        }
+        None => Ok(None),
     }
+}
+
+/// Writes down where the server is, for the commands and scripts of this machine; tells where clients reach it.
+fn say_where(config: &Config, address: SocketAddr) -> std::io::Result<String> {
+    let files = Files::new(&config.data);
     let reached = reached_at(address).to_string();
-    let scheme = if tls.is_some() { "https" } else { "http" };
+    let scheme = if config.tls.is_some() {
+        "https"
+    } else {
+        "http"
+    };
     let url = config
         .public_url
         .clone()

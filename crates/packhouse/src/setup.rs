@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use audit::{Dispatcher, Ledger, Webhooks};
 use aws::page::Sealer;
 use aws::sigv4::Credentials;
-use aws::{Clock, Secret};
+use aws::{AccountId, Clock, Secret};
 use catalog::{Catalog, Courier, Enquirer, Parts, RemoteSettings};
 use formats::Protocols;
 use iam::{Iam, IssuerSettings, NewAccount, Settings};
@@ -77,8 +77,12 @@ fn issuers(oidc: &Oidc) -> anyhow::Result<IssuerSettings> {
     })
 }
 
-/// Makes the account of the configuration, if it is not there, and writes its keys into files.
-pub(crate) async fn first_start(config: &Config, iam: &Iam) -> anyhow::Result<()> {
+/// The first account, whose root runs the installation. Where there is none, that of the configuration is made, and its
+/// keys are written into files.
+pub(crate) async fn first_account(config: &Config, iam: &Iam) -> anyhow::Result<AccountId> {
+    if let Some(account) = iam.first_account().await? {
+        return Ok(account);
+    }
     let files = Files::new(&config.data);
     let Some(NewAccount {
         account,
@@ -86,7 +90,8 @@ pub(crate) async fn first_start(config: &Config, iam: &Iam) -> anyhow::Result<()
         admin,
     }) = iam.first_start(&config.account_id).await?
     else {
-        return Ok(());
+        // Another server on the same database was quicker.
+        return Ok(config.account_id);
     };
     let (root_file, admin_file) = if files.root_credentials().exists() {
         // The directory was there before this database: the old files are somebody's, and are kept.
@@ -106,7 +111,7 @@ pub(crate) async fn first_start(config: &Config, iam: &Iam) -> anyhow::Result<()
         root_file.display(),
         admin_file.display()
     );
-    Ok(())
+    Ok(account)
 }
 
 pub(crate) fn key(credentials: &Credentials) -> Key {
@@ -117,16 +122,23 @@ pub(crate) fn key(credentials: &Credentials) -> Key {
 }
 
 /// Everything that answers requests.
-pub(crate) async fn house(config: &Config, ground: Ground) -> anyhow::Result<Arc<House>> {
+pub(crate) async fn house(
+    config: &Config,
+    ground: Ground,
+    account: AccountId,
+) -> anyhow::Result<Arc<House>> {
     let Ground {
         database,
         iam,
         clock,
     } = ground;
     let spool = config.data.join("spool");
+    let named = || format!("blobs `{}`", config.blobs);
     let blobs = BlobStore::open(&config.blobs, &config.blob_settings, &spool)
         .await
-        .with_context(|| format!("blobs `{}`", config.blobs))?;
+        .with_context(named)?;
+    // A bucket that is not there, or a key that does not open it, is a mistake to be told now and not by each request.
+    blobs.check().await.with_context(named)?;
     let protocols = Protocols::new(config.formats.clone());
     let parts = Parts {
         database: database.clone(),
@@ -144,7 +156,7 @@ pub(crate) async fn house(config: &Config, ground: Ground) -> anyhow::Result<Arc
     let catalog = Catalog::start(parts)
         .await
         .context("cannot open the catalog")?;
-    let ledger = Ledger::open(database.clone(), clock.clone(), config.ledger())
+    let ledger = Ledger::open(database.clone(), clock.clone(), config.ledger(account))
         .await
         .context("cannot open the audit log")?;
     let protocols: Vec<_> = protocols
@@ -163,7 +175,7 @@ pub(crate) async fn house(config: &Config, ground: Ground) -> anyhow::Result<Arc
         iam,
         catalog,
         clock,
-        account: config.account_id,
+        account,
         region: config.region.clone(),
         public_url: config.public_url.clone(),
         master_key: Keeper::new(config.master_key.clone()),

@@ -1,16 +1,18 @@
 //! TLS at the port, and for the commands that ask a running server on the same machine.
 
+use std::error::Error as StdError;
 use std::fs;
 use std::io;
-use std::path::Path;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use sha2::{Digest as _, Sha256};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::task::spawn_blocking;
+use tokio::time::{sleep, timeout};
 use tokio_rustls::client;
 use tokio_rustls::rustls::client::danger::{
     HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier,
@@ -27,47 +29,115 @@ use tokio_rustls::rustls::{
 use tokio_rustls::server::TlsStream;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
+use crate::config::TlsFiles;
+
 /// For the handshake of a client. One that dawdles holds a place.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 
-/// What the port shows its clients.
-#[derive(Clone)]
+/// How often it is looked whether there is another certificate. They are renewed weeks before they end.
+const LOOK: Duration = Duration::from_secs(10);
+
+/// What the port shows its clients: what stands in the files, also when that changes.
 pub(crate) struct Tls {
-    acceptor: TlsAcceptor,
-    certificate: CertificateDer<'static>,
+    files: TlsFiles,
+    /// Where commands on this machine find the certificate ([`connect`]).
+    left_at: PathBuf,
+    shown: RwLock<Shown>,
 }
 
-impl Tls {
+/// A certificate and its key, ready to be used.
+struct Shown {
+    acceptor: TlsAcceptor,
+    chain: Vec<CertificateDer<'static>>,
+}
+
+impl Shown {
     /// Reads a chain of certificates, the server's own first, and its key; both PEM.
-    pub(crate) fn read(certificates: &Path, key: &Path) -> anyhow::Result<Self> {
+    fn read(files: &TlsFiles) -> anyhow::Result<Self> {
+        let (certificates, key) = (&files.certificate, &files.key);
         let shown = certificates.display();
         let chain = CertificateDer::pem_file_iter(certificates)
             .and_then(Iterator::collect::<Result<Vec<_>, _>>)
             .with_context(|| format!("cannot read the certificate `{shown}`"))?;
         ensure!(!chain.is_empty(), "`{shown}` has no certificate in it");
-        let certificate = chain[0].clone();
         let key = PrivateKeyDer::from_pem_file(key)
             .with_context(|| format!("cannot read the key `{}`", key.display()))?;
         let mut config = ServerConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()?
             .with_no_client_auth()
-            .with_single_cert(chain, key)
+            .with_single_cert(chain.clone(), key)
             .with_context(|| format!("certificate `{shown}` and its key do not work"))?;
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Ok(Self {
             acceptor: TlsAcceptor::from(Arc::new(config)),
-            certificate,
+            chain,
         })
     }
 
-    /// Leaves the certificate where commands on this machine find it ([`connect`]).
-    pub(crate) fn write_certificate(&self, path: &Path) -> io::Result<()> {
-        crate::files::replace(path, self.certificate.as_ref())
+    fn leave(&self, path: &Path) -> anyhow::Result<()> {
+        crate::files::replace(path, self.chain[0].as_ref())
+            .with_context(|| format!("cannot write `{}`", path.display()))
+    }
+}
+
+impl Tls {
+    /// Reads certificate and key, and leaves the certificate at `left_at`.
+    pub(crate) fn open(files: TlsFiles, left_at: PathBuf) -> anyhow::Result<Self> {
+        let shown = Shown::read(&files)?;
+        shown.leave(&left_at)?;
+        Ok(Self {
+            files,
+            left_at,
+            shown: RwLock::new(shown),
+        })
+    }
+
+    /// Shows what stands in the files whenever that has changed, until the future is dropped. What cannot be used, as when
+    /// only one of the files has been replaced yet, changes nothing, and is told once.
+    pub(crate) async fn keep_up(self: Arc<Self>) {
+        let mut told = None;
+        loop {
+            sleep(LOOK).await;
+            let this = Arc::clone(&self);
+            let looked = match spawn_blocking(move || this.look()).await {
+                Ok(looked) => looked,
+                Err(error) => Err(error.into()),
+            };
+            let Err(error) = looked else {
+                told = None;
+                continue;
+            };
+            let said = format!("{error:#}");
+            if told.as_ref() != Some(&said) {
+                tracing::warn!(
+                    error = &*error as &dyn StdError,
+                    "the certificate stays the one before"
+                );
+                told = Some(said);
+            }
+        }
+    }
+
+    fn look(&self) -> anyhow::Result<()> {
+        let found = Shown::read(&self.files)?;
+        if found.chain == self.shown().chain {
+            return Ok(());
+        }
+        found.leave(&self.left_at)?;
+        *self.shown.write().unwrap_or_else(PoisonError::into_inner) = found;
+        let file = self.files.certificate.display();
+        tracing::info!("the certificate in `{file}` is another one, and is shown from now on");
+        Ok(())
+    }
+
+    fn shown(&self) -> RwLockReadGuard<'_, Shown> {
+        self.shown.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Shakes hands with a client, within a bound.
     pub(crate) async fn accept(&self, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
-        match timeout(HANDSHAKE, self.acceptor.accept(stream)).await {
+        let acceptor = self.shown().acceptor.clone();
+        match timeout(HANDSHAKE, acceptor.accept(stream)).await {
             Ok(accepted) => accepted,
             Err(_) => Err(io::ErrorKind::TimedOut.into()),
         }

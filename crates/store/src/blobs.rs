@@ -207,9 +207,10 @@ impl BlobStore {
         })))
     }
 
-    /// Whether the place answers: for the question whether this process can serve.
+    /// Whether the place answers, and is one for blobs: asked once, when a process starts.
     ///
-    /// Errors: [`BlobError::Unavailable`], as when the bucket does not exist or the key may not list it.
+    /// Errors: [`BlobError::Unavailable`], as when the bucket does not exist, the key may not list it, or the directory cannot be
+    /// written to.
     pub async fn check(&self) -> Result<(), BlobError> {
         match &self.0.place {
             Place::Files(files) => files.check().await,

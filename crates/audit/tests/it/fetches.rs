@@ -71,15 +71,14 @@ fn from() -> FetchedFrom {
     }
 }
 
-/// A request of the package manager of somebody, at the time of the clock.
-fn request(
-    world: &World,
-    ledger: &Ledger,
-    version: &str,
-    source: &str,
-    asset: Option<&str>,
-    status: u16,
-) {
+/// The request of a package manager: for which version, from where, whether for the file, and the status of its answer.
+type Get = (&'static str, &'static str, bool, u16);
+
+const HERE: &str = "203.0.113.40";
+const GOOD: Get = ("1.3.0", HERE, true, 200);
+
+/// Somebody makes this request, at the time of the clock.
+fn request(world: &World, ledger: &Ledger, (version, source, is_for_file, status): Get) {
     let draft = Draft::new(Arrival {
         request_id: "11111111-2222-4333-8444-555555555555".to_owned(),
         at: world.clock.now(),
@@ -97,8 +96,8 @@ fn request(
         "domainName": "team", "domainOwner": "111122223333", "repositoryName": "app", "packageFormat": "npm",
         "packageName": "left-pad", "packageVersion": version
     });
-    if let Some(asset) = asset {
-        parameters["assetName"] = json!(asset);
+    if is_for_file {
+        parameters["assetName"] = json!("left-pad.tgz");
     }
     draft.with(parameters.as_object().unwrap().clone());
     draft.ended(status, Some(10));
@@ -112,59 +111,21 @@ async fn every_caller_and_address_is_a_row_with_its_times_and_a_count() {
         for ledger in ledgers(&world, window).await {
             let start = world.clock.now();
             for _ in 0..5 {
-                request(
-                    &world,
-                    &ledger,
-                    "1.3.0",
-                    "203.0.113.40",
-                    Some("left-pad.tgz"),
-                    200,
-                );
+                request(&world, &ledger, GOOD);
                 world.clock.advance(Duration::from_secs(1));
             }
             ledger.flush().await;
-            request(
-                &world,
-                &ledger,
-                "1.3.0",
-                "203.0.113.40",
-                Some("left-pad.tgz"),
-                206,
-            );
-            request(
-                &world,
-                &ledger,
-                "1.3.0",
-                "203.0.113.41",
-                Some("left-pad.tgz"),
-                200,
-            );
-            // Not of this version, not a file, not there, nothing new.
-            request(
-                &world,
-                &ledger,
-                "1.2.0",
-                "203.0.113.40",
-                Some("left-pad.tgz"),
-                200,
-            );
-            request(&world, &ledger, "1.3.0", "203.0.113.40", None, 200);
-            request(
-                &world,
-                &ledger,
-                "1.3.0",
-                "203.0.113.40",
-                Some("left-pad.tgz"),
-                404,
-            );
-            request(
-                &world,
-                &ledger,
-                "1.3.0",
-                "203.0.113.40",
-                Some("left-pad.tgz"),
-                304,
-            );
+            for get in [
+                ("1.3.0", HERE, true, 206),
+                ("1.3.0", "203.0.113.41", true, 200),
+                // Not of this version, not a file, not there, nothing new.
+                ("1.2.0", HERE, true, 200),
+                ("1.3.0", HERE, false, 200),
+                ("1.3.0", HERE, true, 404),
+                ("1.3.0", HERE, true, 304),
+            ] {
+                request(&world, &ledger, get);
+            }
             let last = start.plus(Duration::from_secs(5));
             let (fetchers, next) = ledger.fetchers(&from(), "1.3.0", None, 50).await.unwrap();
             assert_eq!(next, None);
@@ -218,24 +179,10 @@ async fn it_is_known_since_the_beginning_and_as_long_as_records_are_kept() {
             break;
         };
         let began = world.clock.now();
-        request(
-            &world,
-            &ledger,
-            "1.3.0",
-            "203.0.113.40",
-            Some("left-pad.tgz"),
-            200,
-        );
+        request(&world, &ledger, GOOD);
         world.clock.advance(DAY * 60);
         assert_eq!(ledger.fetches_known_since().await.unwrap(), began);
-        request(
-            &world,
-            &ledger,
-            "1.2.0",
-            "203.0.113.40",
-            Some("left-pad.tgz"),
-            200,
-        );
+        request(&world, &ledger, ("1.2.0", HERE, true, 200));
         world.clock.advance(DAY * 60);
         assert_eq!(
             ledger.fetches_known_since().await.unwrap(),

@@ -84,7 +84,12 @@ fn flag(setting: &'static Setting) -> Option<Arg> {
     match setting.form {
         Form::Secret => None,
         Form::Switch => Some(arg.action(ArgAction::SetTrue)),
-        Form::Text => Some(arg.value_name(setting.value).action(ArgAction::Set)),
+        // A negative number is a mistake of the value, and is told with all others.
+        Form::Text => Some(
+            arg.value_name(setting.value)
+                .action(ArgAction::Set)
+                .allow_negative_numbers(true),
+        ),
         Form::List | Form::Upstreams => {
             Some(arg.value_name(setting.value).action(ArgAction::Append))
         }

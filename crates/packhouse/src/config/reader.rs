@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
@@ -11,6 +12,7 @@ use catalog::ConnectionName;
 use ipnet::IpNet;
 use store::BlobSettings;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 use url::Url;
 
 use super::raw::{Origin, Raw, Written};
@@ -21,19 +23,14 @@ use super::{
 use crate::master_key::KeySource;
 use crate::rates::Rates;
 
-/// A number with bounds, both of which are good.
-struct Within<const LOW: u64, const HIGH: u64>(u64);
-
-impl<const LOW: u64, const HIGH: u64> FromStr for Within<LOW, HIGH> {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text.parse() {
-            Ok(number) if (LOW..=HIGH).contains(&number) => Ok(Self(number)),
-            _ => Err(format!("it is a number from {LOW} to {HIGH}")),
-        }
-    }
-}
+/// A day in seconds: nobody waits for longer.
+const DAY: u64 = 24 * 60 * 60;
+/// A century in days, beyond which times cannot be reckoned with.
+const CENTURY: u64 = 36_500;
+/// Places that can be given out at once: many times the sockets that a process may have.
+const MOST_CONNECTIONS: usize = 1 << 24;
+/// Of an asset, in bytes: what a bucket takes as one object, 5 TiB.
+const MOST_ASSET_BYTES: u64 = 5 << 40;
 
 /// Reads settings; what cannot be meant is collected.
 pub(super) struct Reader<'a> {
@@ -45,7 +42,7 @@ impl Reader<'_> {
     /// All of them. Where there are mistakes it is not to be used.
     pub(super) fn config(&mut self) -> Config {
         let data = data(self.raw, &Raw::default());
-        let listen: SocketAddr = self.value("listen");
+        let listen = self.listen();
         let insecure_http: bool = self.value("insecure-http");
         let tls = self.tls();
         if !listen.ip().is_loopback() && !insecure_http && tls.is_none() {
@@ -55,10 +52,7 @@ impl Reader<'_> {
                  `tls-certificate` and `tls-key`, or say `insecure-http` when a proxy in front speaks TLS"
             ));
         }
-        let log_level = self.text("log-level");
-        if let Err(error) = EnvFilter::try_new(&log_level) {
-            self.wrong("log-level", &log_level, &error);
-        }
+        let log_level = self.log_level();
         Config {
             listen,
             tls,
@@ -85,49 +79,46 @@ impl Reader<'_> {
             auth: Auth {
                 strict_root: self.value("auth-strict-root"),
                 cap_tokens_to_session: self.value("auth-cap-tokens-to-session"),
-                max_skew: Duration::from_secs(
-                    self.value::<Within<1, 900>>("auth-max-skew-seconds").0,
-                ),
-                trust_policy_characters: usize::try_from(
-                    self.value::<Within<2048, 4096>>("auth-trust-policy-characters")
-                        .0,
-                )
-                .unwrap_or(usize::MAX),
+                max_skew: self.seconds("auth-max-skew-seconds", 1..=900),
+                trust_policy_characters: self.number("auth-trust-policy-characters", 2048..=4096),
                 trust_unconfirmed: self.value("auth-trust-unconfirmed"),
             },
             log: self.value("log"),
             log_level,
-            drain: Duration::from_secs(self.value("drain-seconds")),
+            drain: self.seconds("drain-seconds", 0..=DAY),
             limits: Limits {
-                connections: self.value("limit-connections"),
-                asset_size_bytes: self.value("limit-asset-size-bytes"),
-                assets_per_version: self.value("limit-assets-per-version"),
-                domains_per_account: self.value("limit-domains-per-account"),
-                repositories_per_domain: self.value("limit-repositories-per-domain"),
-                direct_upstreams: self.value("limit-direct-upstreams"),
-                upstreams_searched: self.value("limit-upstreams-searched"),
-                tags_per_resource: self.value("limit-tags-per-resource"),
+                connections: self.number("limit-connections", 1..=MOST_CONNECTIONS),
+                connections_per_address: self
+                    .number("limit-connections-per-address", 1..=MOST_CONNECTIONS),
+                asset_size_bytes: self.number("limit-asset-size-bytes", 1..=MOST_ASSET_BYTES),
+                assets_per_version: self.number("limit-assets-per-version", 0..=u32::MAX),
+                domains_per_account: self.number("limit-domains-per-account", 0..=u32::MAX),
+                repositories_per_domain: self.number("limit-repositories-per-domain", 0..=u32::MAX),
+                direct_upstreams: self.number("limit-direct-upstreams", 0..=u32::MAX),
+                upstreams_searched: self.number("limit-upstreams-searched", 0..=u32::MAX),
+                tags_per_resource: self.number("limit-tags-per-resource", 0..=u32::MAX),
                 rates: Rates {
-                    reads: self.value("limit-reads-per-second"),
-                    writes: self.value("limit-writes-per-second"),
-                    token: self.value("limit-token-requests-per-second"),
-                    address: self.value("limit-address-requests-per-second"),
-                    authorization_tokens: self.value("limit-authorization-tokens-per-second"),
-                    assets: self.value("limit-assets-per-second"),
-                    lists: self.value("limit-lists-per-second"),
-                    publishes: self.value("limit-publishes-per-second"),
-                    copies: self.value("limit-copies-per-second"),
+                    reads: self.number("limit-reads-per-second", 0..=u32::MAX),
+                    writes: self.number("limit-writes-per-second", 0..=u32::MAX),
+                    token: self.number("limit-token-requests-per-second", 0..=u32::MAX),
+                    address: self.number("limit-address-requests-per-second", 0..=u32::MAX),
+                    authorization_tokens: self
+                        .number("limit-authorization-tokens-per-second", 0..=u32::MAX),
+                    assets: self.number("limit-assets-per-second", 0..=u32::MAX),
+                    lists: self.number("limit-lists-per-second", 0..=u32::MAX),
+                    publishes: self.number("limit-publishes-per-second", 0..=u32::MAX),
+                    copies: self.number("limit-copies-per-second", 0..=u32::MAX),
                 },
             },
             audit: Audit {
                 directory: PathBuf::from(self.text_or("audit-directory", &data)),
-                file_bytes: self.value("audit-file-bytes"),
+                file_bytes: self.number("audit-file-bytes", 1..=u64::MAX),
                 file_age: self.hours("audit-file-hours"),
                 keep: self.days("audit-days"),
-                records: self.value("audit-records"),
-                read_window: Duration::from_secs(self.value("audit-read-window-seconds")),
+                records: self.number("audit-records", 0..=u64::MAX),
+                read_window: self.seconds("audit-read-window-seconds", 0..=DAY),
                 keep_decisions: self.days("audit-decision-days"),
-                decisions: self.value("audit-decisions"),
+                decisions: self.number("audit-decisions", 0..=u64::MAX),
             },
             webhooks: Webhooks {
                 private_addresses: self.value("webhook-private-addresses"),
@@ -204,11 +195,6 @@ impl Reader<'_> {
             .push(format!("`{name}` ({origin}) is `{shown}`: {why}"));
     }
 
-    fn text(&self, name: &str) -> String {
-        let written = self.raw.get(name).map(|written| written.text.as_str());
-        written.unwrap_or(Setting::named(name).default).to_owned()
-    }
-
     fn text_or(&self, name: &str, data: &Path) -> String {
         let written = self.raw.get(name).map(|written| written.text.clone());
         written.unwrap_or_else(|| default(Setting::named(name), data))
@@ -219,27 +205,83 @@ impl Reader<'_> {
         self.parsed(name, Setting::named(name).default)
     }
 
+    fn seconds(&mut self, name: &str, bounds: RangeInclusive<u64>) -> Duration {
+        Duration::from_secs(self.number(name, bounds))
+    }
+
+    /// At least one: what is kept or tried for no time at all is lost before anybody has seen it.
     fn hours(&mut self, name: &str) -> Duration {
-        Duration::from_secs(self.value::<u64>(name).saturating_mul(60 * 60))
+        Duration::from_hours(self.number(name, 1..=24 * CENTURY))
     }
 
     fn days(&mut self, name: &str) -> Duration {
-        self.hours(name).saturating_mul(24)
+        Duration::from_hours(24 * self.number(name, 1..=CENTURY))
+    }
+
+    /// A number within its bounds, both of which are good.
+    fn number<T: FromStr + PartialOrd + Display>(
+        &mut self,
+        name: &str,
+        bounds: RangeInclusive<T>,
+    ) -> T {
+        let (low, high) = bounds.into_inner();
+        self.read(name, Setting::named(name).default, |text| {
+            match text.parse() {
+                Ok(number) if (&low..=&high).contains(&&number) => Ok(number),
+                _ => Err(format!("it is a number from {low} to {high}")),
+            }
+        })
     }
 
     fn parsed<T: FromStr<Err: Display>>(&mut self, name: &str, default: &str) -> T {
+        self.read(name, default, |text| {
+            text.parse().map_err(|error: T::Err| error.to_string())
+        })
+    }
+
+    fn read<T>(
+        &mut self,
+        name: &str,
+        default: &str,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> T {
         if let Some(text) = self.raw.get(name).map(|written| written.text.clone()) {
-            match text.parse() {
+            match parse(&text) {
                 Ok(value) => return value,
                 Err(error) => self.wrong(name, &text, &error),
             }
         }
-        match default.parse() {
+        match parse(default) {
             Ok(value) => value,
             Err(_) => unreachable!(
                 "the default of `{name}` is in the list of settings, and a test parses them all"
             ),
         }
+    }
+
+    fn listen(&mut self) -> SocketAddr {
+        self.read("listen", Setting::named("listen").default, |text| {
+            text.parse().map_err(|_| {
+                "it is an address and a port, like `127.0.0.1:7070` or `[::]:443`".to_owned()
+            })
+        })
+    }
+
+    fn log_level(&mut self) -> String {
+        self.read("log-level", Setting::named("log-level").default, |text| {
+            EnvFilter::try_new(text).map_err(|error| error.to_string())?;
+            // A word by itself would be the name of a part of the program, and everything else silent.
+            let word = text.split(',').map(str::trim).find(|directive| {
+                let names_part = directive.contains(['=', '[', ':']) || directive.is_empty();
+                !names_part && directive.parse::<LevelFilter>().is_err()
+            });
+            match word {
+                Some(word) => Err(format!(
+                    "`{word}` is not one of `error`, `warn`, `info`, `debug`, `trace` and `off`"
+                )),
+                None => Ok(text.to_owned()),
+            }
+        })
     }
 
     fn web_address(&mut self, name: &str) -> Option<Url> {
@@ -351,7 +393,7 @@ impl Reader<'_> {
             path_style: Some(self.value("blobs-path-style")),
             access_key_id,
             secret_access_key,
-            memory_bytes: self.value("blobs-memory-bytes"),
+            memory_bytes: self.number("blobs-memory-bytes", 0..=u64::MAX),
         }
     }
 

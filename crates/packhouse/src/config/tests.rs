@@ -309,7 +309,7 @@ fn the_reference_page_is_made_from_the_list() {
 }
 
 #[test]
-fn the_master_key_comes_from_one_place_and_numbers_have_bounds() {
+fn the_master_key_comes_from_one_place() {
     let config = sources(&["--master-key-command", "kms  decrypt --key 7"], &[]);
     let words = ["kms", "decrypt", "--key", "7"].map(str::to_owned);
     let config = config.config().unwrap();
@@ -320,17 +320,67 @@ fn the_master_key_comes_from_one_place_and_numbers_have_bounds() {
             "are both set",
         ),
         (&["--master-key-command", " "], "there is no command in it"),
-        (
-            &["--auth-max-skew-seconds", "901"],
-            "it is a number from 1 to 900",
-        ),
-        (&["--auth-max-skew-seconds", "0"], "from 1 to 900"),
-        (
-            &["--auth-trust-policy-characters", "4097"],
-            "from 2048 to 4096",
-        ),
     ] {
         let mistakes = sources(flags, &[]).config().unwrap_err().to_string();
         assert!(mistakes.contains(expected), "{mistakes}");
+    }
+}
+
+#[test]
+fn what_cannot_be_meant_is_told_with_what_can() {
+    for (setting, text, expected) in [
+        ("auth-max-skew-seconds", "901", "a number from 1 to 900"),
+        ("auth-max-skew-seconds", "0", "a number from 1 to 900"),
+        (
+            "auth-trust-policy-characters",
+            "4097",
+            "a number from 2048 to 4096",
+        ),
+        ("limit-connections", "0", "a number from 1 to 16777216"),
+        (
+            "limit-connections",
+            "18446744073709551615",
+            "a number from 1 to 16777216",
+        ),
+        (
+            "limit-asset-size-bytes",
+            "0",
+            "a number from 1 to 5497558138880",
+        ),
+        (
+            "limit-reads-per-second",
+            "-1",
+            "a number from 0 to 4294967295",
+        ),
+        ("drain-seconds", "86401", "a number from 0 to 86400"),
+        (
+            "audit-read-window-seconds",
+            "1e9",
+            "a number from 0 to 86400",
+        ),
+        ("audit-days", "0", "a number from 1 to 36500"),
+        ("audit-file-hours", "0", "a number from 1 to 876000"),
+        ("webhook-event-days", "99999999", "a number from 1 to 36500"),
+        ("listen", "localhost:7070", "an address and a port, like"),
+        ("listen", "127.0.0.1", "an address and a port, like"),
+        ("log-level", "loud", "`loud` is not one of"),
+        ("log-level", "info,catalog", "`catalog` is not one of"),
+        ("log-level", "info,=x", "invalid filter directive"),
+    ] {
+        let sources = sources(&[&format!("--{setting}"), text], &[]);
+        let said = sources.config().unwrap_err().to_string();
+        let begun = format!("`{setting}` (flag --{setting}) is `{text}`: ");
+        let (_, why) = said.split_once(&begun).expect(&said);
+        assert!(why.contains(expected), "{said}");
+    }
+    for text in [
+        "warn",
+        "INFO",
+        "off",
+        "info,catalog=debug",
+        "catalog::fetch=trace,[request]=info",
+    ] {
+        let sources = sources(&["--log-level", text], &[]);
+        assert_eq!(sources.config().unwrap().log_level, text);
     }
 }

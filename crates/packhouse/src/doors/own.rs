@@ -26,6 +26,7 @@ use iam::{Ask, AuthorizeError, Caller};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
+use url::Url;
 
 use crate::body::Arriving;
 use crate::doors::control;
@@ -252,6 +253,7 @@ impl Operation {
             .chain(document)
             .filter(|(name, _)| self.parameters.contains(&name.as_str()));
         written.extend(members);
+        shorten_address(&mut written);
         written
     }
 
@@ -263,8 +265,29 @@ impl Operation {
             return None;
         };
         document.retain(|name, _| self.answer.contains(&name.as_str()));
+        if let Some(Value::Object(webhook)) = document.get_mut("webhook") {
+            shorten_address(webhook);
+        }
         (!document.is_empty()).then_some(Value::Object(document))
     }
+}
+
+/// Leaves of an address that is written down what says where it leads: a user, a password or a query may let somebody in.
+fn shorten_address(members: &mut Map<String, Value>) {
+    let Some(address) = members.get_mut("url") else {
+        return;
+    };
+    let url = address.as_str().and_then(|text| Url::parse(text).ok());
+    *address = match url {
+        Some(url) if url.has_host() => {
+            json!(format!(
+                "{}{}",
+                url.origin().ascii_serialization(),
+                url.path()
+            ))
+        }
+        _ => Value::Null,
+    };
 }
 
 impl Call<'_> {
@@ -443,6 +466,36 @@ mod tests {
         let others: Vec<_> = described.iter().filter(|one| !known(&one.0)).collect();
         assert_eq!(others.len(), 1, "{others:?}");
         assert_eq!(others[0].2, DESCRIPTION);
+    }
+
+    #[test]
+    fn of_an_address_it_is_written_down_where_it_leads() {
+        for (address, written) in [
+            (
+                json!("https://u:hush@a.example:8443/b?key=hush#c"),
+                json!("https://a.example:8443/b"),
+            ),
+            (json!("https://a.example/"), json!("https://a.example/")),
+            (json!("hush"), Value::Null),
+            (json!("data:hush"), Value::Null),
+            (json!(["hush"]), Value::Null),
+        ] {
+            let operation = OPERATIONS
+                .iter()
+                .find(|one| one.name == "CreateWebhook")
+                .unwrap();
+            let body = serde_json::to_vec(&json!({"url": address})).unwrap();
+            assert_eq!(
+                operation.parameters("", &[], &body)["url"],
+                written,
+                "{address}"
+            );
+            let answer =
+                serde_json::to_vec(&json!({"webhook": {"url": address}, "secret": "hush"}))
+                    .unwrap();
+            let answer = operation.answer(&answer).unwrap();
+            assert_eq!(answer, json!({"webhook": {"url": written}}));
+        }
     }
 
     #[test]

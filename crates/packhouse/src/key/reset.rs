@@ -86,7 +86,7 @@ async fn reset(
     let account = if is_named { config.account_id } else { first };
     let files = Files::new(&config.data);
     let further = (account != first).then_some(&account);
-    let ledger = Ledger::open(database, clock.clone(), config.ledger()).await?;
+    let ledger = Ledger::open(database, clock.clone(), config.ledger(first)).await?;
     let mut out = std::io::stdout().lock();
     for holder in whose {
         let (kind, name) = match holder {

@@ -67,7 +67,13 @@ impl Server {
         self.start_later(self.ahead);
     }
 
-    /// The same with a clock that is so far ahead: what was issued before and has expired by then is seen to have.
+    /// The same with other arguments.
+    pub(crate) fn start_again_with(&mut self, arguments: &[&str]) {
+        self.arguments = arguments.iter().copied().map(str::to_owned).collect();
+        self.start_again();
+    }
+
+    /// The same as [`Self::start_again`] with a clock that is so far ahead: what was issued before and has expired by then is seen to have.
     pub(crate) fn start_later(&mut self, ahead: Duration) {
         let (child, address) = run(self.directory.path(), &self.arguments, "127.0.0.1:0", ahead);
         self.child = child;

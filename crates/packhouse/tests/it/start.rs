@@ -4,8 +4,8 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use crate::server::{ACCOUNT, Server, packhouse};
-use crate::wire::get;
+use crate::server::{ACCOUNT, Call, Server, packhouse};
+use crate::wire::{ask, get};
 
 fn refused(data: &Path, arguments: &[&str]) -> String {
     let output = packhouse()
@@ -108,6 +108,45 @@ fn another_master_key_is_noticed_at_the_start() {
     fs::write(&key, "00".repeat(32)).unwrap();
     let said = refused(&server.data(), &["--listen", "127.0.0.1:0"]);
     assert!(said.contains("sealed"), "{said}");
+}
+
+#[test]
+fn the_account_of_the_configuration_is_that_of_the_first_start_only() {
+    let mut server = Server::start(&["--account-id", "222233334444"]);
+    server.kill();
+    server.start_again_with(&[]);
+    assert!(!server.data().join("credentials-111122223333").exists());
+    let root = server.key("root-credentials");
+    let call = Call {
+        method: "POST",
+        target: "/packhouse/v1/accounts",
+        headers: &[("content-type", "application/json")],
+        body: br#"{"accountId":"333344445555"}"#,
+    };
+    let answer = ask(&server.address, server.signed(&root, "packhouse", call));
+    assert_eq!(
+        answer.status,
+        200,
+        "root of the first account runs the installation: {}",
+        answer.text()
+    );
+}
+
+#[test]
+fn blobs_that_cannot_be_reached_stop_the_start() {
+    let directory = tempfile::tempdir().unwrap();
+    let arguments = [
+        "--listen",
+        "127.0.0.1:0",
+        "--blobs",
+        "s3://nowhere/at/all",
+        "--blobs-endpoint",
+        "http://127.0.0.1:1",
+        "--blobs-region",
+        "us-east-1",
+    ];
+    let said = refused(directory.path(), &arguments);
+    assert!(said.contains("blobs `s3://nowhere/at/all`"), "{said}");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! A port that speaks TLS.
 
 use std::fs;
+use std::path::Path;
 
 use rcgen::generate_simple_self_signed;
 
@@ -9,21 +10,51 @@ use crate::wire::Wire;
 
 pub(crate) fn start(listen: &str) -> Server {
     let directory = tempfile::tempdir().unwrap();
-    let made = generate_simple_self_signed(vec!["packages.example".to_owned()]).unwrap();
-    let (certificate, key) = (
-        directory.path().join("certificate.pem"),
-        directory.path().join("key.pem"),
-    );
-    fs::write(&certificate, made.cert.pem()).unwrap();
-    fs::write(&key, made.signing_key.serialize_pem()).unwrap();
-    let path = |path: std::path::PathBuf| path.to_str().unwrap().to_owned();
+    certify(directory.path());
+    let path = |file| directory.path().join(file).to_str().unwrap().to_owned();
     let arguments = vec![
         "--tls-certificate".to_owned(),
-        path(certificate),
+        path("certificate.pem"),
         "--tls-key".to_owned(),
-        path(key),
+        path("key.pem"),
     ];
     Server::start_on(listen, directory, arguments)
+}
+
+/// A new certificate and its key in these files; what the first of them says, in DER.
+fn certify(directory: &Path) -> Vec<u8> {
+    let made = generate_simple_self_signed(vec!["packages.example".to_owned()]).unwrap();
+    fs::write(directory.join("certificate.pem"), made.cert.pem()).unwrap();
+    fs::write(directory.join("key.pem"), made.signing_key.serialize_pem()).unwrap();
+    made.cert.der().to_vec()
+}
+
+#[test]
+fn a_renewed_certificate_is_shown_without_a_restart() {
+    let server = start("127.0.0.1:0");
+    let data = server.data();
+    let directory = data.parent().unwrap();
+    // Half of a renewal is nothing that could be shown.
+    let key = fs::read(directory.join("key.pem")).unwrap();
+    certify(directory);
+    fs::write(directory.join("key.pem"), key).unwrap();
+    until("the half is told", || {
+        let told = server
+            .log()
+            .contains("the certificate stays the one before");
+        told.then_some(())
+    });
+    let renewed = certify(directory);
+    until("the commands are told of the new one", || {
+        let left = fs::read(data.join("certificate")).unwrap();
+        (left == renewed).then_some(())
+    });
+    // Which believes that certificate and no other.
+    until("the port shows it", || {
+        let mut healthcheck = packhouse();
+        healthcheck.arg("healthcheck").arg("--data").arg(&data);
+        healthcheck.output().unwrap().status.success().then_some(())
+    });
 }
 
 #[test]

@@ -14,6 +14,7 @@ use std::time::UNIX_EPOCH;
 use bytes::Bytes;
 use futures_core::Stream;
 use futures_util::{StreamExt, TryStreamExt, stream};
+use rustix::fs::{Access, access};
 
 use super::spool::SpoolFile;
 use super::{BlobError, ByteStream, Listed, Location, blocking, read};
@@ -36,11 +37,10 @@ impl Files {
     }
 
     pub(super) async fn check(&self) -> Result<(), BlobError> {
-        let spool = self.spool();
+        let root = self.root.clone();
         blocking(move || {
-            fs::metadata(spool)
-                .map(drop)
-                .map_err(BlobError::unavailable)
+            let wanted = Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK;
+            access(&root, wanted).map_err(|error| BlobError::unavailable(io::Error::from(error)))
         })
         .await
     }

@@ -4,6 +4,7 @@
 //! ignores its own: it told its listeners already. A second of silence can mean that nothing happened or that the connection is dead, so
 //! every two seconds the connection is asked; when it has to be made anew, what was said meanwhile is lost and everything counts as touched.
 
+use std::error::Error as StdError;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -26,6 +27,8 @@ const PING: Duration = Duration::from_secs(2);
 const TRUST: Duration = Duration::from_secs(30);
 /// Between attempts to connect again.
 const AGAIN: Duration = Duration::from_secs(1);
+/// How often it is said that they fail.
+const SAID: Duration = Duration::from_mins(1);
 
 /// The connection that listens; dropping it ends it.
 pub(super) struct Ear {
@@ -104,6 +107,7 @@ async fn listen(
     ready: oneshot::Sender<Result<(), Error>>,
 ) {
     let mut first = Some(ready);
+    let mut said: Option<Instant> = None;
     loop {
         let error = until_it_breaks(&config, &tls, &shared, &heard, &mut first).await;
         // The one who opens hears of the first failure and is the one who decides.
@@ -111,11 +115,16 @@ async fn listen(
             let _ = ready.send(Err(error));
             return;
         }
-        tracing::warn!(
-            %error,
-            silent_seconds = heard.silence().as_secs(),
-            "the connection that listens to other nodes is lost; connecting again"
-        );
+        // Every failure of a new break is told, of one that lasts each minute's.
+        let lasts = heard.silence() > AGAIN + PING;
+        if !lasts || said.is_none_or(|said| said.elapsed() >= SAID) {
+            said = Some(Instant::now());
+            tracing::warn!(
+                error = &error as &dyn StdError,
+                silent_seconds = heard.silence().as_secs(),
+                "the connection that listens to other nodes is lost; connecting again"
+            );
+        }
         sleep(AGAIN).await;
     }
 }
@@ -153,7 +162,10 @@ async fn until_it_breaks(
         }
         match first.take() {
             Some(ready) => drop(ready.send(Ok(()))),
-            None => shared.listeners.tell(&Touched::Everything),
+            None => {
+                tracing::info!("the connection that listens to other nodes is there again");
+                shared.listeners.tell(&Touched::Everything);
+            }
         }
         loop {
             heard.now();
