@@ -1,5 +1,6 @@
 //! What there is before the port opens: directory, master key, database, blobs, identities; on the first start, keys.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -9,7 +10,7 @@ use aws::page::Sealer;
 use aws::sigv4::Credentials;
 use aws::{Clock, Secret};
 use catalog::{Catalog, Courier, Enquirer, Parts, RemoteSettings};
-use formats::Protocols;
+use formats::{Protocols, TrustRoot};
 use iam::{Iam, IssuerSettings, NewAccount, Settings};
 use store::{BlobStore, Database};
 
@@ -58,6 +59,14 @@ pub(crate) async fn ground(config: &Config) -> anyhow::Result<Ground> {
         iam,
         clock,
     })
+}
+
+async fn trust_root(path: &Path) -> anyhow::Result<TrustRoot> {
+    let text = tokio::fs::read_to_string(path)
+        .await
+        .with_context(|| format!("cannot read the trust root `{}`", path.display()))?;
+    text.parse()
+        .with_context(|| format!("the trust root `{}` cannot be used", path.display()))
 }
 
 /// How the keys are found that web identity tokens are signed with.
@@ -127,7 +136,11 @@ pub(crate) async fn house(config: &Config, ground: Ground) -> anyhow::Result<Arc
     let blobs = BlobStore::open(&config.blobs, &config.blob_settings, &spool)
         .await
         .with_context(|| format!("blobs `{}`", config.blobs))?;
-    let protocols = Protocols::new(config.formats.clone());
+    let mut rules = config.formats.clone();
+    if let Some(path) = &config.trust_root {
+        rules.trust_root = trust_root(path).await?;
+    }
+    let protocols = Protocols::new(rules);
     let parts = Parts {
         database: database.clone(),
         blobs,

@@ -154,6 +154,7 @@ fn facts(file: &IndexFile, resolve: &dyn Fn(&str) -> Option<String>) -> Facts {
         uploaded: file.uploaded.clone(),
         yanked: file.yanked.clone(),
         provenance: file.provenance.as_deref().and_then(resolve),
+        attestations: None,
     }
 }
 
