@@ -191,6 +191,8 @@ pub struct Described {
     pub manifest: Option<Manifest>,
     /// The format's own document of the version, JSON text.
     pub document: Option<String>,
+    /// The format's own document of the file that was looked into, JSON text, where the registry's list said otherwise.
+    pub asset_document: Option<String>,
 }
 
 /// A file that can be read from any place.

@@ -138,8 +138,8 @@ impl Format for Pypi {
         remote::inspects(&asset.name)
     }
 
-    fn inspect(&self, asset: &AssetId, file: &mut dyn ReadSeek, _place: &RemoteAsset) -> Described {
-        remote::inspect(asset, file)
+    fn inspect(&self, asset: &AssetId, file: &mut dyn ReadSeek, place: &RemoteAsset) -> Described {
+        remote::inspect(asset, file, place)
     }
 
     fn outweighs(&self, asset: &AssetId) -> bool {
