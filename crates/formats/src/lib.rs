@@ -48,7 +48,7 @@ impl Protocols {
     /// All formats with these rules. What it makes is never given back.
     pub fn new(rules: Rules) -> Self {
         let all: Vec<Box<dyn Protocol>> = vec![
-            Box::new(maven::Maven { rules: rules.maven }),
+            Box::new(maven::Maven::new(rules.maven)),
             Box::new(npm::Npm { rules: rules.npm }),
             Box::new(pypi::Pypi::new(rules.pypi, &rules.trust_root)),
             Box::new(generic::Generic {
