@@ -519,7 +519,7 @@ impl Fetch<'_> {
                 name: self.id.name.clone(),
                 bytes: NewBytes::Stored(stored),
                 modified,
-                document: place.document,
+                document: described.asset_document.or(place.document),
             }],
             manifest,
             yields: !self.format.outweighs(&self.id),

@@ -97,8 +97,9 @@ pub trait Format: Send + Sync + 'static {
         false
     }
 
-    /// Brings a retained version up to date with what its registry says of it now, in the list alone: only what may
-    /// change although versions do not (deprecations, yanks, later files). `seen` is the registry's.
+    /// Brings a retained version up to date with what its registry says of it now: only what may change although versions
+    /// do not (deprecations, yanks, later files). `seen` is the registry's. What changes in the documents of files is
+    /// remembered; everything else is so in the list alone. Further files come behind those that are there.
     fn refresh(&self, kept: &mut ListedVersion, seen: &RemoteVersion) {
         let _ = (kept, seen);
     }
@@ -191,6 +192,8 @@ pub struct Described {
     pub manifest: Option<Manifest>,
     /// The format's own document of the version, JSON text.
     pub document: Option<String>,
+    /// The format's own document of the file that was looked into, JSON text, where the registry's list said otherwise.
+    pub asset_document: Option<String>,
 }
 
 /// A file that can be read from any place.

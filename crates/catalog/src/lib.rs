@@ -36,6 +36,7 @@ mod policy;
 mod publish;
 mod receive;
 mod record;
+mod refreshed;
 mod remote;
 mod removed;
 mod rendered;

@@ -11,6 +11,7 @@ use crate::open::{OpenRepository, note_package};
 use crate::package::{Origin, OriginType, Status};
 use crate::publish::Promise;
 use crate::record::{self, PackageRow, VersionRow};
+use crate::refreshed::{self, Refreshed};
 use crate::remote::{Remote, RemoteError, RemoteListing, RemoteVersion};
 use crate::rendered::Sources;
 use crate::repository::Repository;
@@ -211,8 +212,12 @@ impl OpenRepository {
         let mut walk = Walk::begin(&self.catalog, &self.repository, self.format, id).await?;
         let mut merging = Merging::new(self.format);
         let mut sources = Sources::default();
+        let mut recorders = Vec::new();
         while let Some(stop) = walk.next(&self.catalog).await? {
             self.add_recorded(&mut merging, &stop, id).await?;
+            if stop.package.is_some() {
+                recorders.push(Arc::clone(&stop.repository));
+            }
             if let Some(remote) = walk.go_on(&self.catalog, &stop, self.format) {
                 // Before it is read: what is read is this or newer, and if newer it is read again next time.
                 sources.add(self.format, &remote, id).await;
@@ -226,6 +231,13 @@ impl OpenRepository {
             }
         }
         sources.stamps = walk.stamps();
+        let refreshed = std::mem::take(&mut merging.refreshed);
+        if !refreshed.is_empty()
+            && let Err(error) = self.catalog.remember(recorders, id, refreshed).await
+        {
+            // The list has it all the same, and the next one tries again.
+            tracing::warn!(package = %id, %error, "what a registry says anew of files was not written back");
+        }
         Ok((merging.finish(id)?, sources))
     }
 
@@ -294,6 +306,8 @@ struct Merging {
     changed: Option<Timestamp>,
     is_known: bool,
     failure: Option<RemoteError>,
+    /// What a registry says anew of files that are recorded.
+    refreshed: Vec<Refreshed>,
 }
 
 impl Merging {
@@ -306,6 +320,7 @@ impl Merging {
             changed: None,
             is_known: false,
             failure: None,
+            refreshed: Vec::new(),
         }
     }
 
@@ -346,7 +361,12 @@ impl Merging {
                 Some(Decided::Shown {
                     index,
                     refreshed_by: Some(by),
-                }) if by == connection => self.format.refresh(&mut self.versions[*index], &seen),
+                }) if by == connection => {
+                    let listed = &mut self.versions[*index];
+                    let refresh = |listed: &mut _| self.format.refresh(listed, &seen);
+                    self.refreshed
+                        .extend(refreshed::watch(listed, connection, refresh));
+                }
                 Some(_) => {}
             }
         }

@@ -277,7 +277,9 @@ impl Publication {
 
     /// Says what the version says of itself, where that is not read from a file that [`Format::describes`] names.
     pub fn describe(&mut self, described: Described) {
-        let Described { manifest, document } = described;
+        let Described {
+            manifest, document, ..
+        } = described;
         self.manifest = manifest.or(self.manifest.take());
         self.document = document.or(self.document.take());
     }

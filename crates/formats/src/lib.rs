@@ -14,12 +14,14 @@ mod protocol;
 pub mod pypi;
 mod refusal;
 mod tar;
+mod trust;
 pub mod upload;
 
 pub use deliver::deliver;
 pub use document::Document;
 pub use protocol::{Base, Body, BoxError, Endpoint, Protocol, Reason, Step, empty, full};
 pub use refusal::Refusal;
+pub use trust::{InvalidTrustRoot, TrustRoot};
 
 use catalog::Formats;
 
@@ -34,6 +36,8 @@ pub struct Rules {
     pub pypi: pypi::Rules,
     /// Of generic packages.
     pub generic: generic::Rules,
+    /// By whose keys attestations count that come with an upload.
+    pub trust_root: TrustRoot,
 }
 
 /// Every format of a server: one list, made once for the life of the process.
@@ -44,9 +48,9 @@ impl Protocols {
     /// All formats with these rules. What it makes is never given back.
     pub fn new(rules: Rules) -> Self {
         let all: Vec<Box<dyn Protocol>> = vec![
-            Box::new(maven::Maven { rules: rules.maven }),
+            Box::new(maven::Maven::new(rules.maven)),
             Box::new(npm::Npm { rules: rules.npm }),
-            Box::new(pypi::Pypi::new(rules.pypi)),
+            Box::new(pypi::Pypi::new(rules.pypi, &rules.trust_root)),
             Box::new(generic::Generic {
                 rules: rules.generic,
             }),

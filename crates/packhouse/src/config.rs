@@ -45,7 +45,9 @@ pub(crate) struct Config {
     /// Hosts that registries may point to whatever their addresses are.
     pub(crate) registry_hosts: BTreeSet<String>,
     pub(crate) complete_versions: bool,
+    /// With the built-in trust root: that of the file is read at the start.
     pub(crate) formats: formats::Rules,
+    pub(crate) trust_root: Option<PathBuf>,
     pub(crate) oidc: Oidc,
     pub(crate) master_key: KeySource,
     pub(crate) auth: Auth,

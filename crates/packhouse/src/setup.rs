@@ -1,5 +1,6 @@
 //! What there is before the port opens: directory, master key, database, blobs, identities; on the first start, keys.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -9,7 +10,7 @@ use aws::page::Sealer;
 use aws::sigv4::Credentials;
 use aws::{AccountId, Clock, Secret};
 use catalog::{Catalog, Courier, Enquirer, Parts, RemoteSettings};
-use formats::Protocols;
+use formats::{Protocols, TrustRoot};
 use iam::{Iam, IssuerSettings, NewAccount, Settings};
 use store::{BlobStore, Database};
 
@@ -58,6 +59,14 @@ pub(crate) async fn ground(config: &Config) -> anyhow::Result<Ground> {
         iam,
         clock,
     })
+}
+
+async fn trust_root(path: &Path) -> anyhow::Result<TrustRoot> {
+    let text = tokio::fs::read_to_string(path)
+        .await
+        .with_context(|| format!("cannot read the trust root `{}`", path.display()))?;
+    text.parse()
+        .with_context(|| format!("the trust root `{}` cannot be used", path.display()))
 }
 
 /// How the keys are found that web identity tokens are signed with.
@@ -139,7 +148,11 @@ pub(crate) async fn house(
         .with_context(named)?;
     // A bucket that is not there, or a key that does not open it, is a mistake to be told now and not by each request.
     blobs.check().await.with_context(named)?;
-    let protocols = Protocols::new(config.formats.clone());
+    let mut rules = config.formats.clone();
+    if let Some(path) = &config.trust_root {
+        rules.trust_root = trust_root(path).await?;
+    }
+    let protocols = Protocols::new(rules);
     let parts = Parts {
         database: database.clone(),
         blobs,

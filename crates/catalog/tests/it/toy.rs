@@ -108,6 +108,7 @@ impl Format for Toy {
                 ..Manifest::default()
             }),
             document: Some(format!("{text} from {}", place.path)),
+            ..Described::default()
         }
     }
 

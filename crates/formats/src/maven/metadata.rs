@@ -1,6 +1,8 @@
 //! PUT of `maven-metadata.xml`: what publishes versions, finishes builds and names plugins.
 
 use std::collections::HashSet;
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher as _;
 
 use catalog::{
     AssetRecord, Error, Kind, OpenRepository, PackageId, Result, Settle, Status, Version,
@@ -8,7 +10,7 @@ use catalog::{
 use http::Response;
 use http::header::ETAG;
 use http::request::Parts;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, MutexGuard};
 
 use super::builds::Builds;
 use super::document::{Metadata, Plugin};
@@ -17,7 +19,7 @@ use super::publish::{done, read_checksum};
 use super::read::chain;
 use super::request::{Algorithm, Directory, FORMAT, check_artifact_to_publish};
 use super::snapshot::Snapshot;
-use super::{Rules, is_main_pom};
+use super::{Maven, Rules, is_main_pom};
 use crate::document::insert;
 use crate::protocol::Body;
 use crate::upload;
@@ -27,12 +29,38 @@ const METADATA_BYTES: usize = 4 * 1024 * 1024;
 /// How often builds are settled anew when another process settles the same ones.
 const ATTEMPTS: u32 = 5;
 
-/// One request of this process at a time settles builds: each renames what the one before it made current.
-static SETTLING: Mutex<()> = Mutex::const_new(());
+/// How many packages can be settled at once, at most.
+const LANES: usize = 64;
+
+/// One request of this process at a time settles the builds of a package: each renames what the one before it made
+/// current. Few packages wait for another one that is in the same lane by chance.
+pub(crate) struct Turns {
+    lanes: [Mutex<()>; LANES],
+    hasher: RandomState,
+}
+
+impl Default for Turns {
+    fn default() -> Self {
+        Self {
+            lanes: [const { Mutex::const_new(()) }; LANES],
+            hasher: RandomState::new(),
+        }
+    }
+}
+
+impl Turns {
+    async fn take(&self, repository: &OpenRepository, package: &PackageId) -> MutexGuard<'_, ()> {
+        let hash = self
+            .hasher
+            .hash_one((&repository.repository().arn, package));
+        let lane = usize::try_from(hash % LANES as u64).unwrap_or_default();
+        self.lanes[lane].lock().await
+    }
+}
 
 /// Reads the document, does what it says at its level, and remembers its digests.
 pub(crate) async fn put_metadata(
-    rules: Rules,
+    maven: &Maven,
     parts: &Parts,
     body: &mut Body,
     repository: &OpenRepository,
@@ -45,11 +73,11 @@ pub(crate) async fn put_metadata(
     let metadata = Metadata::parse(&bytes).map_err(|error| Error::Invalid(error.to_string()))?;
     let mut artifacts = Vec::new();
     if let Some((package, snapshot)) = directory.snapshot() {
-        put_snapshot(rules, repository, &package, &snapshot, &metadata).await?;
+        put_snapshot(maven, repository, &package, &snapshot, &metadata).await?;
     } else {
         let is_of_group = !metadata.plugins.is_empty();
         if metadata.has_versioning || metadata.artifact.is_some() || !is_of_group {
-            put_artifact(rules, repository, directory, &metadata).await?;
+            put_artifact(maven, repository, directory, &metadata).await?;
         }
         if is_of_group {
             artifacts = put_group(repository, directory, &metadata.plugins).await?;
@@ -104,7 +132,7 @@ fn check_coordinates(metadata: &Metadata, package: &PackageId) -> Result<()> {
 
 /// Publishes what the document lists and is unfinished here; finishes the builds of the snapshots that it lists.
 async fn put_artifact(
-    rules: Rules,
+    maven: &Maven,
     repository: &OpenRepository,
     directory: &Directory,
     metadata: &Metadata,
@@ -119,12 +147,12 @@ async fn put_artifact(
         .iter()
         .any(|version| Snapshot::parse(version).is_some());
     let _turn = if has_snapshots {
-        Some(SETTLING.lock().await)
+        Some(maven.turns.take(repository, &package).await)
     } else {
         None
     };
     for _ in 0..ATTEMPTS {
-        if publish_listed(rules, repository, &package, &listed).await? {
+        if publish_listed(maven.rules, repository, &package, &listed).await? {
             return Ok(());
         }
     }
@@ -181,7 +209,7 @@ async fn publish_listed(
 
 /// Finishes the builds that the document names, and those of plain-named files, which it cannot name.
 async fn put_snapshot(
-    rules: Rules,
+    maven: &Maven,
     repository: &OpenRepository,
     package: &PackageId,
     snapshot: &Snapshot,
@@ -189,9 +217,9 @@ async fn put_snapshot(
 ) -> Result<()> {
     repository.may_put_metadata(package).await?;
     check_coordinates(metadata, package)?;
-    let _turn = SETTLING.lock().await;
+    let _turn = maven.turns.take(repository, package).await;
     for _ in 0..ATTEMPTS {
-        if finish_named(rules, repository, package, snapshot, metadata).await? {
+        if finish_named(maven.rules, repository, package, snapshot, metadata).await? {
             return Ok(());
         }
     }

@@ -33,10 +33,21 @@ use crate::refusal::Refusal;
 use crate::upload;
 
 /// The Maven layout: Maven, Gradle, sbt, Ivy, Leiningen, Bazel, coursier.
-#[derive(Debug, Clone, Copy)]
+#[derive(Default)]
 pub struct Maven {
-    /// What a server may be stricter about.
-    pub rules: Rules,
+    rules: Rules,
+    seen: read::Seen,
+    turns: metadata::Turns,
+}
+
+impl Maven {
+    /// With these rules.
+    pub fn new(rules: Rules) -> Self {
+        Self {
+            rules,
+            ..Self::default()
+        }
+    }
 }
 
 /// What a server may be stricter about than AWS is.
@@ -273,13 +284,12 @@ impl Maven {
                 allow(&mut answer, request::ALLOW);
                 Ok(answer)
             }
-            Request::Read(path) => read::answer(&parts, repository, &path).await,
+            Request::Read(path) => read::answer(&self.seen, &parts, repository, &path).await,
             Request::Write(path) => {
                 if let Err(refusal) = upload::expectation(&parts.headers) {
                     return Ok(refusal.answer(accept));
                 }
-                let answer =
-                    publish::answer(self.rules, &parts, &mut body, repository, &path).await;
+                let answer = publish::answer(self, &parts, &mut body, repository, &path).await;
                 if answer.is_err() {
                     upload::drain(&parts.headers, &mut body).await;
                 }

@@ -15,7 +15,7 @@ use super::notes;
 use super::read::{chain, stated};
 use super::request::{Algorithm, File, FileKind, Path, Target};
 use super::snapshot::{Snapshot, Stamp};
-use super::{Rules, is_main_pom, pom};
+use super::{Maven, Rules, is_main_pom, pom};
 use crate::document::insert;
 use crate::protocol::{Body, empty};
 use crate::upload;
@@ -24,19 +24,19 @@ use crate::upload;
 const CHECKSUM_BYTES: usize = 1024;
 
 pub(crate) async fn answer(
-    rules: Rules,
+    maven: &Maven,
     parts: &Parts,
     body: &mut Body,
     repository: &OpenRepository,
     path: &Path,
 ) -> Result<Response<Body>> {
     match (&path.target, path.checksums.as_slice()) {
-        (Target::File(file), []) => put_file(rules, parts, body, repository, file).await,
+        (Target::File(file), []) => put_file(maven.rules, parts, body, repository, file).await,
         (Target::File(file), checksums) => {
             put_checksum(parts, body, repository, file, checksums).await
         }
         (Target::Metadata(directory), []) => {
-            put_metadata(rules, parts, body, repository, directory).await
+            put_metadata(maven, parts, body, repository, directory).await
         }
         (Target::Metadata(directory), checksums) => {
             put_metadata_checksum(parts, body, repository, directory, checksums).await

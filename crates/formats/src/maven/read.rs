@@ -2,7 +2,6 @@
 
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher as _;
-use std::sync::LazyLock;
 use std::time::Duration;
 
 use catalog::{
@@ -22,13 +21,14 @@ use crate::document::Document;
 use crate::protocol::Body;
 
 pub(crate) async fn answer(
+    seen: &Seen,
     parts: &Parts,
     repository: &OpenRepository,
     path: &Path,
 ) -> Result<Response<Body>> {
     let document = match &path.target {
         Target::Metadata(directory) => {
-            let place = Place::of(repository, directory);
+            let place = Place::of(seen, repository, directory);
             if path.checksums.is_empty() {
                 let document = render(repository, directory).await?;
                 place.remember(document)
@@ -386,39 +386,50 @@ const REMEMBERED_BYTES: u64 = 32 * 1024 * 1024;
 
 /// The document that each caller last saw at each place, by [`Place`]: Maven fetches the checksum in a second request,
 /// and a version published between the two must not make it fail.
-static SEEN: LazyLock<Cache<(String, u64), Document>> = LazyLock::new(|| {
-    Cache::builder()
-        .time_to_live(REMEMBERED)
-        .max_capacity(REMEMBERED_BYTES)
-        .weigher(|(place, _): &(String, u64), document: &Document| {
-            u32::try_from(place.len() + document.body().len()).unwrap_or(u32::MAX)
-        })
-        .build()
-});
+pub(crate) struct Seen {
+    documents: Cache<(String, u64), Document>,
+    /// Hashes with a key of its own, so that nobody can look for two callers whose hashes are the same.
+    hasher: RandomState,
+}
 
-/// Hashes with a key of this process, so that nobody can look for two callers whose hashes are the same.
-static SECRET: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+impl Default for Seen {
+    fn default() -> Self {
+        let documents = Cache::builder()
+            .time_to_live(REMEMBERED)
+            .max_capacity(REMEMBERED_BYTES)
+            .weigher(|(place, _): &(String, u64), document: &Document| {
+                u32::try_from(place.len() + document.body().len()).unwrap_or(u32::MAX)
+            })
+            .build();
+        Self {
+            documents,
+            hasher: RandomState::new(),
+        }
+    }
+}
 
 /// A metadata document of a repository, as one caller sees it.
-struct Place {
+struct Place<'a> {
+    seen: &'a Seen,
     path: String,
     caller: u64,
 }
 
-impl Place {
-    fn of(repository: &OpenRepository, directory: &Directory) -> Self {
+impl<'a> Place<'a> {
+    fn of(seen: &'a Seen, repository: &OpenRepository, directory: &Directory) -> Self {
         let at = repository.repository();
         Self {
+            seen,
             path: format!(
                 "{}/{}/{}/{directory}",
                 at.domain.owner, at.domain.name, at.name
             ),
-            caller: SECRET.hash_one(repository.caller().access_key_id()),
+            caller: seen.hasher.hash_one(repository.caller().access_key_id()),
         }
     }
 
     fn last(&self) -> Option<Document> {
-        SEEN.get(&(self.path.clone(), self.caller))
+        self.seen.documents.get(&(self.path.clone(), self.caller))
     }
 
     /// Remembers a document as the one that the caller saw. The same bytes again are the same document, which keeps
@@ -426,18 +437,19 @@ impl Place {
     fn remember(self, document: Document) -> Document {
         // What everybody saw last.
         let anybody = (self.path.clone(), 0);
-        let document = match SEEN.get(&anybody) {
+        let document = match self.seen.documents.get(&anybody) {
             Some(last)
                 if last.body() == document.body() && last.changed() == document.changed() =>
             {
                 last
             }
             _ => {
-                SEEN.insert(anybody, document.clone());
+                self.seen.documents.insert(anybody, document.clone());
                 document
             }
         };
-        SEEN.insert((self.path, self.caller), document.clone());
+        let place = (self.path, self.caller);
+        self.seen.documents.insert(place, document.clone());
         document
     }
 }

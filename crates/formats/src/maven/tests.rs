@@ -1,25 +1,21 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+use std::sync::LazyLock;
+
 use catalog::{
     AssetId, AssetRecord, Digests, Format as _, ListedVersion, Origin, OriginType, Status,
     Timestamp,
 };
 use http::Method;
 
+use super::Maven;
 use super::document::{ArtifactPart, Metadata, MetadataError, Plugin, render, render_snapshot};
 use super::read::snapshot_files;
 use super::request::{FileKind, Request, Target};
 use super::snapshot::{Snapshot, Stamp, parse_compact};
 use super::xml::{MAX_NODES, XmlError};
-use super::{Maven, Rules};
 
-const MAVEN: Maven = Maven {
-    rules: Rules {
-        requires_pom: false,
-        is_strict_about_poms: false,
-        accepts_unverified: true,
-    },
-};
+static MAVEN: LazyLock<Maven> = LazyLock::new(Maven::default);
 
 /// A request as a line: `asset G:A V FILE KIND checksums`, `metadata DIR checksums`, or the status of its refusal.
 fn line(method: &Method, path: &str) -> String {

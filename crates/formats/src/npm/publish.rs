@@ -435,6 +435,7 @@ fn describe_version(
             readme.as_ref(),
             attestations,
         )),
+        ..Described::default()
     })
 }
 

@@ -402,6 +402,7 @@ pub(crate) fn inspect(asset: &AssetId, file: &mut dyn ReadSeek, place: &RemoteAs
     Described {
         manifest: Some(manifest),
         document: manifest::with(stated, &changes).or_else(|| Some(stated.to_owned())),
+        ..Described::default()
     }
 }
 

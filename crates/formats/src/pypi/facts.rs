@@ -21,6 +21,9 @@ pub(crate) struct Facts {
     /// Where its registry has attestations of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub provenance: Option<String>,
+    /// The attestations that came with its upload, as far as they were verified: the provenance object, JSON text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attestations: Option<String>,
 }
 
 impl Facts {

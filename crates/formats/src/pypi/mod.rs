@@ -1,6 +1,7 @@
 #![doc = include_str!("README.md")]
 
 mod archive;
+mod attestation;
 mod document;
 mod facts;
 mod filename;
@@ -21,6 +22,7 @@ mod zip;
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
+use std::sync::Arc;
 
 use catalog::{
     Asking, AssetId, AssetName, BoxFuture, Connection, Described, Error, Format, FormatName,
@@ -29,28 +31,37 @@ use catalog::{
 };
 use http::header::{ACCEPT, CONTENT_TYPE, LOCATION};
 use http::{HeaderValue, Request as HttpRequest, Response, StatusCode};
+use sigstore_verify::Verifier;
 
 use self::filename::{Distribution, Kind};
 use self::request::{FORMAT, Request};
 use crate::document::insert;
 use crate::protocol::{Body, Endpoint, Protocol, Reason, Step, allow, empty};
 use crate::refusal::Refusal;
+use crate::trust::TrustRoot;
 use crate::upload;
 
 /// Python distributions: pip, uv, Poetry, PDM, twine.
-#[derive(Debug, Clone, Default)]
 pub struct Pypi {
     rules: Rules,
     seen: read::Seen,
+    verifier: Arc<Verifier>,
 }
 
 impl Pypi {
-    /// With these rules.
-    pub fn new(rules: Rules) -> Self {
+    /// With these rules; attestations count by this trust root.
+    pub fn new(rules: Rules, trust_root: &TrustRoot) -> Self {
         Self {
             rules,
             seen: read::Seen::default(),
+            verifier: Arc::new(trust_root.verifier()),
         }
+    }
+}
+
+impl Default for Pypi {
+    fn default() -> Self {
+        Self::new(Rules::default(), &TrustRoot::default())
     }
 }
 
@@ -127,8 +138,8 @@ impl Format for Pypi {
         remote::inspects(&asset.name)
     }
 
-    fn inspect(&self, asset: &AssetId, file: &mut dyn ReadSeek, _place: &RemoteAsset) -> Described {
-        remote::inspect(asset, file)
+    fn inspect(&self, asset: &AssetId, file: &mut dyn ReadSeek, place: &RemoteAsset) -> Described {
+        remote::inspect(asset, file, place)
     }
 
     fn outweighs(&self, asset: &AssetId) -> bool {
@@ -256,7 +267,7 @@ async fn answer(
                 let refusal = Refusal::new(StatusCode::NOT_FOUND, "there is no search here");
                 return Ok(refused(&refusal, accept));
             }
-            publish::answer(&parts, &mut body, repository).await
+            publish::answer(&parts, &mut body, repository, &pypi.verifier).await
         }
     }
 }

@@ -4,6 +4,7 @@
 //! itself what the form says of it, is anything published.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use blake2::digest::consts::U32;
 use blake2::{Blake2b, Digest as _};
@@ -14,7 +15,9 @@ use catalog::{
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::request::Parts;
 use http::{HeaderValue, Response, StatusCode};
+use sigstore_verify::Verifier;
 
+use super::attestation::{self, About, Misplaced};
 use super::facts::Facts;
 use super::filename::{self, Distribution, Kind};
 use super::metadata::Metadata;
@@ -71,8 +74,9 @@ pub(crate) async fn answer(
     parts: &Parts,
     body: &mut Body,
     repository: &OpenRepository,
+    verifier: &Arc<Verifier>,
 ) -> Result<Response<Body>> {
-    let outcome = take(parts, body, repository).await;
+    let outcome = take(parts, body, repository, verifier).await;
     if outcome.is_err() {
         upload::drain(&parts.headers, body).await;
     }
@@ -89,7 +93,12 @@ pub(crate) async fn answer(
     }
 }
 
-async fn take(parts: &Parts, body: &mut Body, repository: &OpenRepository) -> Result<()> {
+async fn take(
+    parts: &Parts,
+    body: &mut Body,
+    repository: &OpenRepository,
+    verifier: &Arc<Verifier>,
+) -> Result<()> {
     let limit_bytes = repository.asset_limit_bytes();
     // The file, all fields, and as much again for what stands around them.
     let most = limit_bytes.saturating_add(2 * FIELDS_BYTES as u64);
@@ -97,7 +106,7 @@ async fn take(parts: &Parts, body: &mut Body, repository: &OpenRepository) -> Re
         return Err(Error::TooLarge { limit_bytes });
     }
     let form = Form::read(parts, body, repository).await?;
-    form.publish(repository).await
+    form.publish(repository, verifier).await
 }
 
 /// A status with a sentence, as text and as the reason phrase: twine shows nothing but the latter.
@@ -175,7 +184,7 @@ impl Form {
         (!value.is_empty()).then_some(value)
     }
 
-    async fn publish(self, repository: &OpenRepository) -> Result<()> {
+    async fn publish(self, repository: &OpenRepository, verifier: &Arc<Verifier>) -> Result<()> {
         if self.field(":action") != Some("file_upload") {
             return Err(invalid("the only `:action` known here is `file_upload`"));
         }
@@ -192,10 +201,8 @@ impl Form {
         repository.may_publish_to(&package).await?;
         let kind = self.check_name(&package, &version)?;
         let promise = self.promise()?;
-        if let Some(text) = self.field("attestations") {
-            check_attestations(text)?;
-        }
-        let looked_at = self.look_into(&package, &version).await?;
+        let mut looked_at = self.look_into(&package, &version).await?;
+        looked_at.facts.attestations = self.attestations(&package, verifier).await?;
         self.store(repository, &package, version, kind, promise, looked_at)
             .await
     }
@@ -296,6 +303,39 @@ impl Form {
         read.await.map_err(|error| Error::Internal(error.into()))?
     }
 
+    /// What is to be shown of the attestations in the form.
+    async fn attestations(
+        &self,
+        package: &PackageId,
+        verifier: &Arc<Verifier>,
+    ) -> Result<Option<String>> {
+        let Some(text) = self.field("attestations") else {
+            return Ok(None);
+        };
+        let attestations = attestation::parse(text)
+            .ok_or_else(|| invalid("`attestations` is not a list of attestations"))?;
+        let (verifier, project) = (Arc::clone(verifier), package.name.clone());
+        let filename = self.content.filename.clone();
+        let sha256 = self.content.received.digests().sha256.clone();
+        let verifying = tokio::task::spawn_blocking(move || {
+            let about = About {
+                project: project.as_str(),
+                filename: &filename,
+                sha256: &sha256,
+            };
+            attestation::verify(&verifier, attestations, &about)
+        });
+        let found = verifying
+            .await
+            .map_err(|error| Error::Internal(error.into()))?
+            .map_err(|Misplaced(problem)| invalid(problem))?;
+        for problem in &found.problems {
+            let file = &self.content.filename;
+            tracing::warn!(%package, file, problem, "an attestation is kept, and shown to nobody");
+        }
+        Ok(found.provenance)
+    }
+
     async fn store(
         self,
         repository: &OpenRepository,
@@ -348,7 +388,7 @@ impl Form {
             warn_of_twins(repository, package).await;
         }
         if let Some(text) = self.fields.get("attestations") {
-            // Kept for whoever will verify them; nothing shows them until then.
+            // As they came, those that could not be verified too: another trust root may say otherwise of them.
             let key = format!("attestations/{}/{}", package.name, digests.sha256);
             if let Err(error) = repository.set_note(&key, Some(text.clone()), None).await {
                 tracing::warn!(%package, file = %asset, %error, "attestations were not kept");
@@ -400,12 +440,6 @@ fn package(fields: &BTreeMap<String, String>) -> Result<Option<PackageId>> {
     name::package(text)
         .map(Some)
         .ok_or_else(|| invalid("`name` is not the name of a project"))
-}
-
-fn check_attestations(text: &str) -> Result<()> {
-    serde_json::from_str::<Vec<serde_json::Map<String, serde_json::Value>>>(text)
-        .map(drop)
-        .map_err(|_| invalid("`attestations` is not a list of attestations"))
 }
 
 /// Names that look alike are allowed, and worth knowing about.

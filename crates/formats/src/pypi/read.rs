@@ -195,7 +195,7 @@ fn file<'a>(
         }),
         yanked: facts.yanked.as_deref(),
         core_metadata,
-        has_provenance: facts.provenance.is_some(),
+        has_provenance: facts.provenance.is_some() || facts.attestations.is_some(),
     }
 }
 
@@ -284,6 +284,7 @@ pub(crate) async fn metadata(
     let Pypi {
         rules,
         seen: Seen(seen),
+        ..
     } = pypi;
     let asset = find(repository, place, Purpose::Look).await?;
     let modified = asset.modified;
@@ -439,8 +440,7 @@ impl Seek for AssetReader {
     }
 }
 
-/// The attestations of a file (PEP 740), as its registry has them. What was uploaded here has none to be seen: nobody has
-/// verified what came with it.
+/// The attestations of a file (PEP 740): those that came with its upload and were verified, or what its registry has.
 pub(crate) async fn provenance(
     parts: &Parts,
     repository: &OpenRepository,
@@ -463,11 +463,13 @@ pub(crate) async fn provenance(
         .document
         .as_deref();
     let facts = Facts::parse(document.unwrap_or_default());
-    let address = facts.provenance.ok_or_else(none)?;
-    let documents = repository
-        .remote_documents(&address, &remote::PROVENANCE)
-        .await?;
-    let body = documents.into_iter().next().ok_or_else(none)?;
+    let body = if let Some(text) = facts.attestations {
+        text.into()
+    } else {
+        let address = facts.provenance.ok_or_else(none)?;
+        let documents = repository.remote_documents(&address, &remote::PROVENANCE);
+        documents.await?.into_iter().next().ok_or_else(none)?
+    };
     let document = Document::new(body, "application/vnd.pypi.integrity.v1+json", None);
     Ok(document.answer(&parts.method, &parts.headers).await)
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use catalog::{
-    Asking, AssetId, AssetName, Described, ListedAsset, ListedVersion, PackageId, Promise,
+    Asking, AssetId, AssetName, Described, Digests, ListedAsset, ListedVersion, PackageId, Promise,
     ReadSeek, Remote, RemoteAsset, RemoteError, RemoteListing, RemoteVersion, Retention, Version,
     Weighed,
 };
@@ -83,6 +83,7 @@ async fn read(
         .reading(&path, &PAGE, move |document| {
             let index = Index::parse(&document.body, project.as_str(), rules.shows_legacy_files)
                 .map_err(|error| error.to_string())?;
+            let at = base(&from, &at, &index);
             let resolve = |reference: &str| from.resolve(&at, reference);
             Ok(Reading {
                 versions: versions(&index, &resolve),
@@ -92,6 +93,13 @@ async fn read(
             })
         })
         .await
+}
+
+/// Where the relative addresses of a page begin.
+fn base(remote: &Remote, page: &str, index: &Index) -> String {
+    let said = index.base.as_deref();
+    said.and_then(|said| remote.resolve(page, said))
+        .unwrap_or_else(|| page.to_owned())
 }
 
 /// The files of a page by version. `resolve` gives the address that a reference on the page means.
@@ -154,6 +162,7 @@ fn facts(file: &IndexFile, resolve: &dyn Fn(&str) -> Option<String>) -> Facts {
         uploaded: file.uploaded.clone(),
         yanked: file.yanked.clone(),
         provenance: file.provenance.as_deref().and_then(resolve),
+        attestations: None,
     }
 }
 
@@ -207,11 +216,7 @@ pub(crate) async fn locate(
         let connection = remote.connection();
         tracing::warn!(%asset, %connection, "a registry has only a weak digest of a file, or none");
     }
-    let at = page(package);
-    let at = match &reading.index.base {
-        Some(base) => remote.resolve(&at, base).unwrap_or(at),
-        None => at,
-    };
+    let at = base(remote, &page(package), &reading.index);
     let path = remote
         .resolve(&at, &file.url)
         .ok_or_else(|| wrong(format!("{asset} has no address on the web")))?;
@@ -264,21 +269,31 @@ pub(crate) fn status(version: &ListedVersion) -> Option<ProjectStatus> {
 
 /// What a file that was taken says of its version. What is wrong with it is only warned of: it is what everybody gets from
 /// the registry.
-pub(crate) fn inspect(asset: &AssetId, file: &mut dyn ReadSeek) -> Described {
+pub(crate) fn inspect(asset: &AssetId, file: &mut dyn ReadSeek, place: &RemoteAsset) -> Described {
     let project = asset.version.package.name.as_str();
     let Some(distribution) = Distribution::parse(asset.name.as_str(), project) else {
         return Described::default();
     };
     let mut warnings = Vec::new();
+    let mut asset_document = None;
     if let Err(problem) = archive::check(file, &distribution) {
         warnings.push(format!("{}: {problem}", asset.name));
     }
     let found = archive::core_metadata(file, &distribution)
         .map_err(|error| error.to_string())
         .and_then(|bytes| {
+            if let Some(bytes) = &bytes {
+                asset_document = corrected(place, &Digests::of(bytes).sha256);
+            }
             let metadata = bytes.map(|bytes| Metadata::parse_lossy(&bytes)).transpose();
             metadata.map_err(|error| error.to_string())
         });
+    if asset_document.is_some() {
+        let name = &asset.name;
+        warnings.push(format!(
+            "{name}: the metadata beside it is not that within it"
+        ));
+    }
     let metadata = match found {
         Ok(metadata) => metadata,
         Err(problem) => {
@@ -303,8 +318,21 @@ pub(crate) fn inspect(asset: &AssetId, file: &mut dyn ReadSeek) -> Described {
     }
     Described {
         manifest,
+        asset_document,
         ..Described::default()
     }
+}
+
+/// What is to be remembered of a file whose registry promises other metadata than it has: from now on those within it are
+/// served, and what pages promise must be what is served.
+fn corrected(place: &RemoteAsset, sha256: &str) -> Option<String> {
+    let mut facts = Facts::parse(place.document.as_deref()?);
+    let promised = facts.core_metadata.as_mut()?;
+    if promised == sha256 {
+        return None;
+    }
+    sha256.clone_into(promised);
+    Some(facts.to_text())
 }
 
 /// Whether metadata is of the project and version of its file.

@@ -10,6 +10,7 @@ mod npm_packages;
 mod npm_upstream;
 mod plugins;
 mod pypi;
+mod pypi_attested;
 mod pypi_pages;
 mod pypi_upstream;
 mod registry;

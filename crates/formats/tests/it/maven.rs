@@ -509,13 +509,11 @@ async fn a_pom_for_other_coordinates_is_kept() {
 #[tokio::test]
 async fn a_server_may_ask_for_more() {
     let world = World::new().await;
-    let strict = Maven {
-        rules: Rules {
-            requires_pom: true,
-            is_strict_about_poms: true,
-            accepts_unverified: false,
-        },
-    };
+    let strict = Maven::new(Rules {
+        requires_pom: true,
+        is_strict_about_poms: true,
+        accepts_unverified: false,
+    });
     let other = POM.replace("1.0", "9.9");
     let document = metadata(&["1.0"]);
     for (path, body, expected) in [

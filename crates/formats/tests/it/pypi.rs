@@ -6,15 +6,15 @@ use formats::pypi::Pypi;
 use crate::wheels::{Form, metadata, sdist, wheel, zip};
 use crate::world::{Answer, World};
 
-const WHEEL: &str = "acme_tool-1.0-py3-none-any.whl";
-const JSON: (&str, &str) = ("accept", "application/vnd.pypi.simple.v1+json");
+pub(crate) const WHEEL: &str = "acme_tool-1.0-py3-none-any.whl";
+pub(crate) const JSON: (&str, &str) = ("accept", "application/vnd.pypi.simple.v1+json");
 
-async fn upload(world: &World, form: &Form) -> Answer {
+pub(crate) async fn upload(world: &World, form: &Form) -> Answer {
     let headers = [("content-type", Form::CONTENT_TYPE)];
     world.ask("POST pypi/app/", &headers, form.body()).await
 }
 
-fn good() -> Vec<u8> {
+pub(crate) fn good() -> Vec<u8> {
     let more = "Requires-Python: >=3.8,<\"4\"\n".replace('"', "");
     wheel(
         "acme_tool",
@@ -24,7 +24,7 @@ fn good() -> Vec<u8> {
     )
 }
 
-async fn page(world: &World, project: &str) -> serde_json::Value {
+pub(crate) async fn page(world: &World, project: &str) -> serde_json::Value {
     let answer = world
         .ask(&format!("GET pypi/app/simple/{project}/"), &[JSON], "")
         .await;
@@ -70,31 +70,6 @@ async fn an_upload_is_on_the_page_and_can_be_had() {
     assert_eq!(world.get(&format!("{url}.asc")).await.status, 404);
     let provenance = format!("pypi/app/integrity/acme-tool/1.0/{WHEEL}/provenance");
     assert_eq!(world.get(&provenance).await.status, 404);
-}
-
-#[tokio::test]
-async fn attestations_of_up_to_a_mebibyte_are_kept_and_not_shown() {
-    let world = World::new().await;
-    let bytes = good();
-    let form = |length: usize| {
-        let around = r#"[{"bundle":""}]"#.len();
-        let text = format!(r#"[{{"bundle":"{}"}}]"#, "x".repeat(length - around));
-        let form = Form::new("Acme.Tool", "1.0", WHEEL, &bytes).and("attestations", &text);
-        (form, text)
-    };
-    let (too_much, _) = form((1 << 20) + 1);
-    assert_eq!(upload(&world, &too_much).await.status, 400);
-    let (most, text) = form(1 << 20);
-    assert_eq!(upload(&world, &most).await.status, 200);
-    let open = world.open(&world.admin, "app", "pypi").await;
-    let sha256 = catalog::Digests::of(&bytes).sha256;
-    let key = format!("attestations/acme-tool/{sha256}");
-    assert_eq!(open.note(&key).await.unwrap().unwrap().text, text);
-    // Nobody has verified them.
-    let provenance = format!("pypi/app/integrity/acme-tool/1.0/{WHEEL}/provenance");
-    assert_eq!(world.get(&provenance).await.status, 404);
-    let page = page(&world, "acme-tool").await;
-    assert_eq!(page["files"][0].get("provenance"), None);
 }
 
 #[tokio::test]

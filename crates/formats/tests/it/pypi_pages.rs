@@ -6,7 +6,7 @@ use catalog::{Action, Digests, Format as _, Restriction, Restrictions};
 use formats::pypi::{Pypi, Rules};
 
 use crate::pypi_upstream::{
-    Listed, PAGE, WHEEL, core, file, names, page, put, recorded, world, world_with,
+    CONNECTION, Listed, PAGE, WHEEL, core, file, names, page, put, recorded, world, world_with,
 };
 use crate::registry::Mood;
 use crate::wheels::{Form, metadata, wheel};
@@ -90,6 +90,32 @@ async fn yanks_and_later_files_appear_after_a_while() {
         2,
         "what is kept stays"
     );
+}
+
+#[tokio::test]
+async fn what_was_yanked_stays_so_when_its_index_is_gone() {
+    let world = world().await;
+    world.get(&file("2.0", WHEEL)).await;
+    let bytes = core("2.0", "first");
+    let yanked = Listed {
+        name: WHEEL,
+        bytes: &bytes,
+        more: r#","yanked":"leaks""#,
+    };
+    put(&world, "lib-core", &[yanked]);
+    world.clock.advance(Duration::from_mins(6));
+    let page = page(&world, "team", "lib-core").await;
+    assert_eq!(page["files"][0]["yanked"], "leaks");
+    world.disconnected_from("store", CONNECTION).await;
+    for repository in ["team", "store"] {
+        let page = self::page(&world, repository, "lib-core").await;
+        let files = page["files"].as_array().unwrap();
+        assert_eq!(
+            (files.len(), &files[0]["yanked"]),
+            (1, &"leaks".into()),
+            "{repository}"
+        );
+    }
 }
 
 #[tokio::test]

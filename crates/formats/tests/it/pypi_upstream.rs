@@ -209,6 +209,13 @@ async fn metadata_comes_from_beside_a_file_or_from_within() {
     // Where there is none beside it, it is read out of the file.
     let within = world.get(&format!("{}.metadata", file("2.0", WHEEL))).await;
     assert!(within.text().contains("Summary: first"));
+    // Once the file is here, what is within it counts, and the page promises that.
+    assert_eq!(world.get(&file("3.0", name)).await.status, 200);
+    let within = world.get(&path).await;
+    assert!(within.text().contains("Summary: three"));
+    let page = self::page(&world, "team", "lib-core").await;
+    let promised = &page["files"][1]["core-metadata"]["sha256"];
+    assert_eq!(promised, &Digests::of(&within.body).sha256);
 }
 
 #[tokio::test]

@@ -187,6 +187,18 @@ impl World {
         permit.connect(&connection.parse().unwrap()).await.unwrap();
     }
 
+    /// Takes a repository's connection away.
+    pub(crate) async fn disconnected_from(&self, name: &str, connection: &str) {
+        let action = catalog::Action::DisassociateExternalConnection;
+        let at = self.repository_at(name);
+        let permit = self.catalog.repository(&self.admin, action, &at).await;
+        let permit = permit.unwrap();
+        permit
+            .disconnect(&connection.parse().unwrap())
+            .await
+            .unwrap();
+    }
+
     pub(crate) async fn open(
         &self,
         caller: &Caller,

@@ -9,6 +9,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use catalog::ConnectionName;
+use formats::TrustRoot;
 use ipnet::IpNet;
 use store::BlobSettings;
 use tracing_subscriber::EnvFilter;
@@ -67,6 +68,10 @@ impl Reader<'_> {
             registry_hosts: self.registry_hosts(),
             complete_versions: self.value("complete-versions"),
             formats: self.formats(),
+            trust_root: self
+                .raw
+                .get("pypi-trust-root")
+                .map(|it| it.text.clone().into()),
             oidc: Oidc {
                 private_issuers: self.value("oidc-allow-private-issuers"),
                 ca_file: self
@@ -150,6 +155,7 @@ impl Reader<'_> {
             generic: formats::generic::Rules {
                 has_endpoint: self.value("generic-http"),
             },
+            trust_root: TrustRoot::default(),
         }
     }
 

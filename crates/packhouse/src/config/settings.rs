@@ -150,6 +150,8 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "Shows the eggs and Windows installers of a public Python index, which only tools from long ago install."),
     setting("pypi-synthesize-metadata", "BOOL", "true", Text,
         "Whether the metadata of a wheel is promised, and read out of the wheel, where a public Python index has none beside it. It saves clients from fetching each wheel that they look at."),
+    setting("pypi-trust-root", "FILE", "", Text,
+        "A Sigstore trust root (`trusted_root.json`): attestations that come with Python uploads are shown if they verify by it. Without it by that of the public-good instance, as it was when this program was built. Read at the start."),
     setting("generic-http", "BOOL", "true", Text,
         "Whether generic packages have an HTTP endpoint beside the operations of the API."),
     setting("master-key-file", "FILE", "", Text,
