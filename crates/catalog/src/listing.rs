@@ -66,16 +66,6 @@ pub struct ListedAsset {
     pub document: Option<Arc<str>>,
 }
 
-const NEWEST: &str = "
-    SELECT versions.id, version, status, revision, origin_type, origin_repository, origin_connection, published,
-           published_upstream, manifest, document
-      FROM packages
-      JOIN versions ON versions.package_id = packages.id
-     WHERE packages.id = $1
-       AND status = 'Published'
-     ORDER BY published DESC, version DESC
-     LIMIT 1";
-
 const PACKAGES: &str = "
     SELECT id, format, namespace, name, publish, upstream, edited
       FROM packages
@@ -84,17 +74,6 @@ const PACKAGES: &str = "
        AND (namespace > $3 OR (namespace = $3 AND name > $4))
      ORDER BY namespace, name
      LIMIT $5";
-
-/// A package of a repository with the newest of its versions.
-#[derive(Debug, Clone)]
-pub struct PackageSummary {
-    /// Which.
-    pub id: PackageId,
-    /// Its most recently published version, if there is one to be seen.
-    pub newest: Option<(crate::VersionRecord, crate::Manifest)>,
-    /// Names for versions in this repository.
-    pub labels: BTreeMap<String, Version>,
-}
 
 impl OpenRepository {
     /// Every version it can serve, upstreams merged. `None` when no repository and no registry on the way knows the
@@ -154,33 +133,6 @@ impl OpenRepository {
         self.may_read().await?;
         let rows = self.package_rows(after, limit).await?;
         Ok(rows.into_iter().map(|(id, _)| id).collect())
-    }
-
-    /// The same with the newest version of each, for searching in what packages say of themselves.
-    pub async fn summaries(
-        &self,
-        after: Option<&PackageId>,
-        limit: u32,
-    ) -> Result<Vec<PackageSummary>> {
-        self.may_read().await?;
-        let mut summaries = Vec::new();
-        for (id, package) in self.package_rows(after, limit).await? {
-            let database = &self.catalog.0.database;
-            let rows = database
-                .rows(NEWEST, vec![package.id.as_str().into()])
-                .await?;
-            let newest = rows.first().map(record::read_version).transpose()?;
-            let newest = match newest {
-                Some(row) => Some((row.record.clone(), row.manifest()?.unwrap_or_default())),
-                None => None,
-            };
-            summaries.push(PackageSummary {
-                labels: self.catalog.labels(&package).await?,
-                id,
-                newest,
-            });
-        }
-        Ok(summaries)
     }
 
     async fn package_rows(

@@ -459,43 +459,6 @@ async fn what_iam_is_for_is_not_here() {
 }
 
 #[tokio::test]
-async fn search_finds_what_is_here_by_name_description_and_keyword() {
-    let world = World::new().await;
-    for (name, description, keyword) in [
-        ("@acme/leaf", "Green thing", "tree"),
-        ("stone", "grey thing", "rock"),
-        ("twig", "brown", "tree"),
-    ] {
-        let package = json!({"name": name, "version": "1.0.0", "description": description, "keywords": [keyword]});
-        put(
-            &world,
-            "app",
-            name,
-            &publication(&package, &packed(&package), "latest"),
-        )
-        .await;
-    }
-    for (query, names) in [
-        ("text=thing", vec!["stone", "@acme/leaf"]),
-        ("text=TREE", vec!["twig", "@acme/leaf"]),
-        ("text=thing+green", vec!["@acme/leaf"]),
-        ("text=nothing", vec![]),
-        ("text=&size=1&from=1", vec!["twig"]),
-    ] {
-        let found = json_of(&world.get(&format!("npm/app/-/v1/search?{query}")).await);
-        let objects = found["objects"].as_array().unwrap();
-        let mut listed: Vec<_> = objects
-            .iter()
-            .map(|one| one["package"]["name"].as_str().unwrap())
-            .collect();
-        let mut names = names;
-        listed.sort_unstable();
-        names.sort_unstable();
-        assert_eq!(listed, names, "{query}");
-    }
-}
-
-#[tokio::test]
 async fn what_proves_where_a_version_comes_from_is_kept_and_served() {
     let world = World::new().await;
     let package = json!({"name": "@acme/leaf", "version": "1.0.0"});
