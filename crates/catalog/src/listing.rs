@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use aws::Timestamp;
+use store::Row;
 
 use crate::format::Format;
 use crate::names::{AssetName, ConnectionName, PackageId, Version, VersionId};
@@ -66,6 +67,14 @@ pub struct ListedAsset {
     pub document: Option<Arc<str>>,
 }
 
+/// Whether there is a version of a package `$1` whose origin is not `$2`.
+const OWN: &str = "
+    SELECT id
+      FROM versions
+     WHERE package_id = $1
+       AND origin_type <> $2
+     LIMIT 1";
+
 const PACKAGES: &str = "
     SELECT id, format, namespace, name, publish, upstream, edited
       FROM packages
@@ -96,10 +105,9 @@ impl OpenRepository {
                 && let Some(row) = catalog.recorded_version(package, &id.version).await?
             {
                 screen(row.record.status, View::Serve, || id.to_string()).map_err(Error::Held)?;
-                let mut assets = catalog
-                    .assets_of_package(&stop.repository, &id.package)
-                    .await?;
-                let assets = assets.remove(&row.id).unwrap_or_default();
+                let values = vec![row.id.as_str().into()];
+                let rows = catalog.0.database.rows(record::ASSETS, values).await?;
+                let assets = rows.iter().map(read_listed_asset).collect::<Result<_>>()?;
                 return Ok(Some(listed(row, assets)));
             }
             walk.go_on(catalog, &stop, self.format);
@@ -115,11 +123,12 @@ impl OpenRepository {
         let mut walk = Walk::begin(catalog, &self.repository, self.format, id).await?;
         let mut registries = Vec::new();
         while let Some(stop) = walk.next(catalog).await? {
-            if stop.package.is_some() {
-                let rows = catalog.recorded_versions(&stop.repository, id).await?;
-                let is_own =
-                    |row: &VersionRow| row.record.origin.origin_type != OriginType::External;
-                if rows.iter().any(is_own) {
+            if let Some(package) = &stop.package {
+                let values = vec![
+                    package.id.as_str().into(),
+                    OriginType::External.as_str().into(),
+                ];
+                if !catalog.0.database.rows(OWN, values).await?.is_empty() {
                     return Ok(Vec::new());
                 }
             }
@@ -353,6 +362,26 @@ impl Merging {
     }
 }
 
+/// What is listed of a file that a repository has.
+fn read_listed_asset(row: &Row) -> Result<ListedAsset> {
+    let record::AssetRow {
+        record, document, ..
+    } = record::read_asset(row)?;
+    let digests = record.digests;
+    Ok(ListedAsset {
+        name: record.name,
+        bytes: Promise {
+            size_bytes: Some(record.size_bytes),
+            md5: Some(digests.md5),
+            sha1: Some(digests.sha1),
+            sha256: Some(digests.sha256),
+            sha512: Some(digests.sha512),
+        },
+        modified: Some(record.modified),
+        document: document.map(Arc::from),
+    })
+}
+
 impl Catalog {
     /// The files of all versions that a repository records of a package, by the version's row.
     async fn assets_of_package(
@@ -368,25 +397,10 @@ impl Catalog {
             .await?;
         let mut assets: HashMap<String, Vec<ListedAsset>> = HashMap::new();
         for row in &rows {
-            let record::AssetRow {
-                record, document, ..
-            } = record::read_asset(row)?;
-            let digests = record.digests;
             assets
                 .entry(row.text("version_id")?)
                 .or_default()
-                .push(ListedAsset {
-                    name: record.name,
-                    bytes: Promise {
-                        size_bytes: Some(record.size_bytes),
-                        md5: Some(digests.md5),
-                        sha1: Some(digests.sha1),
-                        sha256: Some(digests.sha256),
-                        sha512: Some(digests.sha512),
-                    },
-                    modified: Some(record.modified),
-                    document: document.map(Arc::from),
-                });
+                .push(read_listed_asset(row)?);
         }
         Ok(assets)
     }
