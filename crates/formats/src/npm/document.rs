@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 
 use super::json::{Members, Object, is_true};
 use super::manifest::{ATTESTATIONS, DEPRECATED_HERE, HIDDEN, has_install_script};
+use super::remote;
 use super::request::full_name;
 use super::semver::{self, SemVer};
 
@@ -288,7 +289,7 @@ fn dist(
         "tarball",
         &format!("{base}{name}/-/{}-{version}.tgz", package.name),
     );
-    let url = format!("{base}-/npm/v1/attestations/{name}@{version}");
+    let url = format!("{base}{}", remote::attestations_path(package, version));
     for (key, value) in stated.iter() {
         match key {
             "integrity" | "shasum" | "tarball" => {}
