@@ -7,8 +7,10 @@ use http::HeaderMap;
 use http::header::ACCEPT;
 use serde_json::value::RawValue;
 
-use super::json::{Members, Object, is_true};
-use super::manifest::{ATTESTATIONS, DEPRECATED_HERE, HIDDEN, has_install_script};
+use super::json::{self, Members, Object, is_true};
+use super::manifest::{
+    ATTESTATIONS, DEPRECATED_HERE, HIDDEN, SHOWN_README_BYTES, cut, has_install_script,
+};
 use super::remote;
 use super::request::full_name;
 use super::semver::{self, SemVer};
@@ -67,7 +69,7 @@ fn quality(headers: &HeaderMap, media_type: &str) -> f32 {
 }
 
 /// What is told of a version in an abbreviated packument, besides what is told of every one.
-const INSTALL: [&str; 20] = [
+const INSTALL: [&str; 18] = [
     "name",
     "version",
     "dependencies",
@@ -86,8 +88,6 @@ const INSTALL: [&str; 20] = [
     "libc",
     "funding",
     "_hasShrinkwrap",
-    "deprecated",
-    "dist",
 ];
 
 /// What is told of a package, from the version that it shows.
@@ -150,7 +150,10 @@ pub(crate) fn packument(listing: &Listing, base: &str, shape: Shape) -> String {
         && let Ok(members) = Members::parse(document)
     {
         for (key, value) in members.iter().filter(|(key, _)| HOISTED.contains(key)) {
-            object.raw(key, value.get());
+            match json::text(value).filter(|_| key == "readme") {
+                Some(readme) => object.text(key, cut(&readme, SHOWN_README_BYTES)),
+                None => object.raw(key, value.get()),
+            }
         }
         if members.get("maintainers").is_none() {
             object.raw("maintainers", "[]");

@@ -8,8 +8,8 @@ use super::json::{Members, Object, quote};
 use super::request::split_name;
 use super::tarball::{README_BYTES, Tarball};
 
-/// Bytes of a readme in the document of a version; all of it is in the description.
-const SHOWN_README_BYTES: usize = 64 << 10;
+/// Bytes of a readme in a packument; all of it is in the description.
+pub(crate) const SHOWN_README_BYTES: usize = 64 << 10;
 
 /// What npm writes when there is none.
 const NO_README: &str = "ERROR: No README data found!";
@@ -309,7 +309,7 @@ fn dependencies(package: &Members<'_>) -> Vec<Dependency> {
 }
 
 /// At most so many bytes of a text.
-fn cut(text: &str, bytes: usize) -> &str {
+pub(crate) fn cut(text: &str, bytes: usize) -> &str {
     &text[..text.floor_char_boundary(bytes)]
 }
 

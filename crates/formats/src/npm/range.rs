@@ -54,7 +54,7 @@ impl<'a> Range<'a> {
             })
         };
         let ends = self.0.iter().map(end).collect::<Option<Vec<_>>>()?;
-        let last = ends.into_iter().max_by(|a, b| a.precedence(b))?;
+        let last = ends.into_iter().max_by(SemVer::precedence)?;
         Some(format!(">={last}"))
     }
 }

@@ -395,8 +395,8 @@ pub(crate) fn inspect(asset: &AssetId, file: &mut dyn ReadSeek, place: &RemoteAs
     manifest.warnings = warnings;
     let mut changes = Vec::new();
     let readme = readme.map(|(name, text)| {
-        let end = text.floor_char_boundary(64 << 10);
-        (manifest::quoted(&name), manifest::quoted(&text[..end]))
+        let shown = manifest::cut(&text, manifest::SHOWN_README_BYTES);
+        (manifest::quoted(&name), manifest::quoted(shown))
     });
     if let Some((name, text)) = &readme {
         changes.extend([
