@@ -7,6 +7,7 @@
 #   stub_start DIRECTORY [CHECKSUMS]      scripts/stub-registry over this directory; sets STUB_URL
 #   stub_mode MODE                        how it behaves from now on
 #   stub_asked PATH                       how often it was asked for this
+#   stub_sent PATH                        the body that was last posted there
 
 scenario_number=0 scenario_passed=0 scenario_failed=0 scenario_skipped=0
 
@@ -57,3 +58,4 @@ stub_start() {
 
 stub_mode() { curl -fsS -X PUT --data "$1" "${STUB_URL}-/mode"; }
 stub_asked() { curl -fsS "${STUB_URL}-/asked/$1"; }
+stub_sent() { curl -fsS "${STUB_URL}-/sent/$1"; }

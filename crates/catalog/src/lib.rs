@@ -77,7 +77,7 @@ pub use group::{
     AssociatedPackage, Association, GroupAt, GroupChange, GroupMode, GroupName, GroupPattern,
     GroupRestriction, GroupRule, ListChange, NewPackageGroup, PackageGroup,
 };
-pub use listing::{ListedAsset, ListedVersion, Listing, PackageSummary};
+pub use listing::{ListedAsset, ListedVersion, Listing};
 pub use names::{
     AssetId, AssetName, ConnectionName, DomainName, FormatName, InvalidName, Namespace, PackageId,
     PackageName, RepositoryName, Version, VersionId,
@@ -100,7 +100,9 @@ pub use removed::{Removal, RemovedVersion, WINDOW as RESTORE_WINDOW};
 pub use rendered::Weighed;
 pub use repository::{NewRepository, PackageFilter, Repository, RepositoryAt, RepositoryChange};
 pub use scrub::QuarantinedBlob;
-pub use search::{DigestText, FileFound, InvalidDigest, PackageFound, SEARCH_WORDS, Search};
+pub use search::{
+    DigestText, FileFound, InvalidDigest, PackageFound, PackageSummary, SEARCH_WORDS, Search,
+};
 pub use sweep::Swept;
 pub use tags::TaggedAt;
 pub use versions::{FailureCode, Outcomes, Selection};

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use aws::Timestamp;
+use store::Row;
 
 use crate::format::Format;
 use crate::names::{AssetName, ConnectionName, PackageId, Version, VersionId};
@@ -67,14 +68,12 @@ pub struct ListedAsset {
     pub document: Option<Arc<str>>,
 }
 
-const NEWEST: &str = "
-    SELECT versions.id, version, status, revision, origin_type, origin_repository, origin_connection, published,
-           published_upstream, manifest, document
-      FROM packages
-      JOIN versions ON versions.package_id = packages.id
-     WHERE packages.id = $1
-       AND status = 'Published'
-     ORDER BY published DESC, version DESC
+/// Whether there is a version of a package `$1` whose origin is not `$2`.
+const OWN: &str = "
+    SELECT id
+      FROM versions
+     WHERE package_id = $1
+       AND origin_type <> $2
      LIMIT 1";
 
 const PACKAGES: &str = "
@@ -85,17 +84,6 @@ const PACKAGES: &str = "
        AND (namespace > $3 OR (namespace = $3 AND name > $4))
      ORDER BY namespace, name
      LIMIT $5";
-
-/// A package of a repository with the newest of its versions.
-#[derive(Debug, Clone)]
-pub struct PackageSummary {
-    /// Which.
-    pub id: PackageId,
-    /// Its most recently published version, if there is one to be seen.
-    pub newest: Option<(crate::VersionRecord, crate::Manifest)>,
-    /// Names for versions in this repository.
-    pub labels: BTreeMap<String, Version>,
-}
 
 impl OpenRepository {
     /// Every version it can serve, upstreams merged. `None` when no repository and no registry on the way knows the
@@ -118,10 +106,9 @@ impl OpenRepository {
                 && let Some(row) = catalog.recorded_version(package, &id.version).await?
             {
                 screen(row.record.status, View::Serve, || id.to_string()).map_err(Error::Held)?;
-                let mut assets = catalog
-                    .assets_of_package(&stop.repository, &id.package)
-                    .await?;
-                let assets = assets.remove(&row.id).unwrap_or_default();
+                let values = vec![row.id.as_str().into()];
+                let rows = catalog.0.database.rows(record::ASSETS, values).await?;
+                let assets = rows.iter().map(read_listed_asset).collect::<Result<_>>()?;
                 return Ok(Some(listed(row, assets)));
             }
             walk.go_on(catalog, &stop, self.format);
@@ -137,11 +124,12 @@ impl OpenRepository {
         let mut walk = Walk::begin(catalog, &self.repository, self.format, id).await?;
         let mut registries = Vec::new();
         while let Some(stop) = walk.next(catalog).await? {
-            if stop.package.is_some() {
-                let rows = catalog.recorded_versions(&stop.repository, id).await?;
-                let is_own =
-                    |row: &VersionRow| row.record.origin.origin_type != OriginType::External;
-                if rows.iter().any(is_own) {
+            if let Some(package) = &stop.package {
+                let values = vec![
+                    package.id.as_str().into(),
+                    OriginType::External.as_str().into(),
+                ];
+                if !catalog.0.database.rows(OWN, values).await?.is_empty() {
                     return Ok(Vec::new());
                 }
             }
@@ -155,33 +143,6 @@ impl OpenRepository {
         self.may_read().await?;
         let rows = self.package_rows(after, limit).await?;
         Ok(rows.into_iter().map(|(id, _)| id).collect())
-    }
-
-    /// The same with the newest version of each, for searching in what packages say of themselves.
-    pub async fn summaries(
-        &self,
-        after: Option<&PackageId>,
-        limit: u32,
-    ) -> Result<Vec<PackageSummary>> {
-        self.may_read().await?;
-        let mut summaries = Vec::new();
-        for (id, package) in self.package_rows(after, limit).await? {
-            let database = &self.catalog.0.database;
-            let rows = database
-                .rows(NEWEST, vec![package.id.as_str().into()])
-                .await?;
-            let newest = rows.first().map(record::read_version).transpose()?;
-            let newest = match newest {
-                Some(row) => Some((row.record.clone(), row.manifest()?.unwrap_or_default())),
-                None => None,
-            };
-            summaries.push(PackageSummary {
-                labels: self.catalog.labels(&package).await?,
-                id,
-                newest,
-            });
-        }
-        Ok(summaries)
     }
 
     async fn package_rows(
@@ -421,6 +382,26 @@ impl Merging {
     }
 }
 
+/// What is listed of a file that a repository has.
+fn read_listed_asset(row: &Row) -> Result<ListedAsset> {
+    let record::AssetRow {
+        record, document, ..
+    } = record::read_asset(row)?;
+    let digests = record.digests;
+    Ok(ListedAsset {
+        name: record.name,
+        bytes: Promise {
+            size_bytes: Some(record.size_bytes),
+            md5: Some(digests.md5),
+            sha1: Some(digests.sha1),
+            sha256: Some(digests.sha256),
+            sha512: Some(digests.sha512),
+        },
+        modified: Some(record.modified),
+        document: document.map(Arc::from),
+    })
+}
+
 impl Catalog {
     /// The files of all versions that a repository records of a package, by the version's row.
     async fn assets_of_package(
@@ -436,25 +417,10 @@ impl Catalog {
             .await?;
         let mut assets: HashMap<String, Vec<ListedAsset>> = HashMap::new();
         for row in &rows {
-            let record::AssetRow {
-                record, document, ..
-            } = record::read_asset(row)?;
-            let digests = record.digests;
             assets
                 .entry(row.text("version_id")?)
                 .or_default()
-                .push(ListedAsset {
-                    name: record.name,
-                    bytes: Promise {
-                        size_bytes: Some(record.size_bytes),
-                        md5: Some(digests.md5),
-                        sha1: Some(digests.sha1),
-                        sha256: Some(digests.sha256),
-                        sha512: Some(digests.sha512),
-                    },
-                    modified: Some(record.modified),
-                    document: document.map(Arc::from),
-                });
+                .push(read_listed_asset(row)?);
         }
         Ok(assets)
     }

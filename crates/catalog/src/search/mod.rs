@@ -10,6 +10,7 @@
 
 mod digest;
 mod index;
+mod open;
 mod statements;
 mod terms;
 mod walk;
@@ -30,6 +31,7 @@ use crate::{Catalog, Error, Result};
 
 pub use digest::{DigestText, FileFound, InvalidDigest};
 pub(crate) use index::refresh;
+pub use open::PackageSummary;
 use walk::{Place, Plan};
 
 /// Words of one search, at most.
@@ -55,6 +57,7 @@ pub struct Search {
 /// A package that was found, in one repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PackageFound {
+    pub(crate) row_id: String,
     /// The repository.
     pub repository: RepositoryName,
     /// The package.

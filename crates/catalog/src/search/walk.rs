@@ -447,6 +447,7 @@ impl Catalog {
                 continue;
             };
             shown.push(PackageFound {
+                row_id: row.text("id")?,
                 repository: repository.name.clone(),
                 id: read_package_id(row)?,
                 version,

@@ -269,3 +269,35 @@ fn what_was_recorded_before_there_was_an_index_is_brought_into_it() {
         assert_eq!(world.finds(&text("old"), 50).await.len(), 3);
     });
 }
+
+#[test]
+fn a_repository_that_is_open_finds_its_own_packages_and_tells_of_the_version_that_stands_for_each()
+{
+    over_each(|world| async move {
+        let world = world.with_domain().await;
+        world.repository("r1", &[]).await;
+        world.repository("r2", &["r1"]).await;
+        for number in 0..23 {
+            world
+                .said("r1", &format!("ball-{number:02}"), "1", "round")
+                .await;
+        }
+        world.said("r2", "ball", "1", "round").await;
+        let open = world.open("r1").await;
+        let page = open.search(&text("ball"), None, 50).await.unwrap();
+        assert_eq!((page.items.len(), page.next), (23, None));
+        let summaries = open.summaries(&page.items).await.unwrap();
+        let names: Vec<_> = summaries
+            .iter()
+            .map(|one| one.id.name.to_string())
+            .collect();
+        let found: Vec<_> = page
+            .items
+            .iter()
+            .map(|one| one.id.name.to_string())
+            .collect();
+        assert_eq!(names, found);
+        assert_eq!(summaries[0].version.as_str(), "1");
+        assert_eq!(summaries[0].manifest.summary.as_deref(), Some("round"));
+    });
+}

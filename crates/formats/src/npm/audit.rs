@@ -3,10 +3,12 @@
 
 use std::collections::BTreeMap;
 use std::io::Read as _;
+use std::pin::pin;
 
 use bytes::Bytes;
 use catalog::{Error, OpenRepository, PackageId, Remote, Version, VersionId};
 use flate2::read::MultiGzDecoder;
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use http::header::CONTENT_ENCODING;
 use http::request::Parts;
 use http::{Response, StatusCode};
@@ -15,8 +17,10 @@ use serde_json::{Map, Value, json};
 
 use super::json::Members;
 use super::manifest::ATTESTATIONS;
-use super::remote::SMALL;
-use super::request::{full_name, parse_name};
+use super::range::Range;
+use super::remote::{self, SMALL};
+use super::request::parse_name;
+use super::semver::SemVer;
 use super::{json_answer, refusal};
 use crate::protocol::Body;
 use crate::upload;
@@ -29,6 +33,9 @@ const ANSWER_BYTES: usize = 32 << 20;
 
 /// Packages in a question, at most: each is looked up.
 const PACKAGES: usize = 20_000;
+
+/// Packages looked up at a time.
+const LOOKED_UP_AT_ONCE: usize = 16;
 
 /// Where a registry is asked.
 const BULK: &str = "-/npm/v1/security/advisories/bulk";
@@ -94,12 +101,17 @@ async fn ask(
             "more than {PACKAGES} packages are asked about"
         )));
     }
-    let mut questions: Vec<(Remote, Installed)> = Vec::new();
-    for (name, versions) in installed {
-        let Ok(package) = parse_name(&name) else {
-            continue;
+    let asked = stream::iter(installed).map(async |(name, versions)| {
+        let registries = match parse_name(&name) {
+            Ok(package) => repository.registries(&package).await?,
+            Err(_) => Vec::new(),
         };
-        for remote in repository.registries(&package).await? {
+        Ok::<_, Error>((name, versions, registries))
+    });
+    let mut asked = pin!(asked.buffered(LOOKED_UP_AT_ONCE));
+    let mut questions: Vec<(Remote, Installed)> = Vec::new();
+    while let Some((name, versions, registries)) = asked.try_next().await? {
+        for remote in registries {
             let known = questions
                 .iter_mut()
                 .find(|(known, _)| known.connection() == remote.connection());
@@ -195,44 +207,64 @@ fn collect(branches: &BTreeMap<String, Branch>, above: &str, found: &mut Found) 
     }
 }
 
-/// The answer in its old form. Which of several versions an advisory is about is not said; all are named then.
+/// The answer in its old form, of which old clients show what `actions` resolve. What to install instead is left to who
+/// reads it.
 fn report(known: &Map<String, Value>, found: &Found, total: usize) -> Value {
     let mut advisories = Map::new();
+    let mut actions = Vec::new();
     let mut counts: BTreeMap<&str, u64> = ["info", "low", "moderate", "high", "critical"]
         .into_iter()
         .map(|severity| (severity, 0))
         .collect();
     for (name, list) in known {
-        let findings: Vec<_> = found
-            .get(name)
-            .into_iter()
-            .flatten()
-            .map(|(version, paths)| json!({"version": version, "paths": paths}))
-            .collect();
+        let mut resolves = Vec::new();
         for advisory in list.as_array().into_iter().flatten() {
-            let id = advisory["id"].to_string();
+            let range = advisory["vulnerable_versions"].as_str();
+            let range = range.and_then(Range::parse);
+            let findings: Vec<_> = found
+                .get(name)
+                .into_iter()
+                .flatten()
+                .filter(|(version, _)| is_meant(range.as_ref(), version))
+                .collect();
+            if findings.is_empty() {
+                continue;
+            }
             let severity = advisory["severity"].as_str().unwrap_or("moderate");
             if let Some(count) = counts.get_mut(severity) {
                 *count += 1;
             }
+            let id = &advisory["id"];
+            let paths = findings.iter().flat_map(|(_, paths)| paths.iter());
+            resolves.extend(paths.map(|path| {
+                json!({"id": id, "path": path, "dev": false, "optional": false, "bundled": false})
+            }));
+            let findings = findings
+                .iter()
+                .map(|(version, paths)| json!({"version": version, "paths": paths}));
             let mut old = advisory.clone();
             old["module_name"] = json!(name);
-            old["findings"] = json!(findings);
+            old["findings"] = findings.collect();
+            let patched = range.and_then(|range| range.beyond());
+            let patched = patched.unwrap_or_else(|| "<0.0.0".to_owned());
             for (key, default) in [
                 ("overview", ""),
                 ("recommendation", ""),
-                ("patched_versions", "<0.0.0"),
+                ("patched_versions", &patched),
                 ("access", "public"),
             ] {
                 if old[key].is_null() {
                     old[key] = json!(default);
                 }
             }
-            advisories.insert(id, old);
+            advisories.insert(id.to_string(), old);
+        }
+        if !resolves.is_empty() {
+            actions.push(json!({"action": "review", "module": name, "resolves": resolves}));
         }
     }
     json!({
-        "actions": [],
+        "actions": actions,
         "advisories": advisories,
         "muted": [],
         "metadata": {
@@ -243,6 +275,12 @@ fn report(known: &Map<String, Value>, found: &Found, total: usize) -> Value {
             "totalDependencies": total,
         },
     })
+}
+
+/// Whether an advisory is about a version; one whose range cannot be read is about all.
+fn is_meant(range: Option<&Range<'_>>, version: &str) -> bool {
+    let Some(range) = range else { return true };
+    SemVer::parse(version).is_some_and(|version| range.has(&version))
 }
 
 /// Answers `GET -/npm/v1/keys`: those of the registry, which sign what it has.
@@ -282,9 +320,8 @@ pub(crate) async fn attestations(
 }
 
 async fn of_registry(repository: &OpenRepository, id: &VersionId) -> Result<Option<Bytes>, Error> {
-    let name = full_name(&id.package);
+    let path = remote::attestations_path(&id.package, &id.version);
     for remote in repository.registries(&id.package).await? {
-        let path = format!("-/npm/v1/attestations/{name}@{}", id.version);
         if let Some(document) = remote.document(&path, &SMALL).await? {
             return Ok(Some(document.body));
         }
@@ -315,14 +352,38 @@ mod tests {
         .unwrap();
         let mut found = BTreeMap::new();
         collect(&tree.dependencies, "", &mut found);
-        let known = json!({"b": [{"id": 7, "severity": "high", "title": "t"}]});
+        let known = json!({
+            "a": [{"id": 5, "severity": "low", "vulnerable_versions": ">=2"}],
+            "b": [
+                {"id": 7, "severity": "high", "vulnerable_versions": "<2.0.0"},
+                {"id": 8, "severity": "high", "vulnerable_versions": "all of them"},
+            ],
+        });
         let report = report(known.as_object().unwrap(), &found, 3);
-        assert_eq!(report["metadata"]["vulnerabilities"]["high"], 1);
+        assert_eq!(report["metadata"]["vulnerabilities"]["high"], 2);
+        assert_eq!(report["metadata"]["vulnerabilities"]["low"], 0);
+        assert_eq!(report["advisories"].as_object().unwrap().len(), 2);
         let advisory = &report["advisories"]["7"];
         assert_eq!(advisory["module_name"], "b");
+        assert_eq!(advisory["patched_versions"], ">=2.0.0");
+        assert_eq!(
+            advisory["findings"],
+            json!([{"version": "1.0.0", "paths": ["b"]}])
+        );
+        let advisory = &report["advisories"]["8"];
+        assert_eq!(advisory["patched_versions"], "<0.0.0");
         assert_eq!(
             advisory["findings"],
             json!([{"version": "1.0.0", "paths": ["b"]}, {"version": "2.0.0", "paths": ["a>b"]}])
+        );
+        let resolved = |id: u8, path: &str| json!({"id": id, "path": path, "dev": false, "optional": false, "bundled": false});
+        assert_eq!(
+            report["actions"],
+            json!([{
+                "action": "review",
+                "module": "b",
+                "resolves": [resolved(7, "b"), resolved(8, "b"), resolved(8, "a>b")],
+            }])
         );
     }
 }

@@ -18,6 +18,8 @@ source "$PACKHOUSE_ROOT/scripts/scenarios.sh"
 packhouse_prepare
 need_npm pnpm 9.15.9
 pnpm=$SETUP_NPM/bin/pnpm
+need_npm pnpm 12.21.0
+pnpm_latest=$SETUP_NPM/bin/pnpm
 need_npm yarn 1.22.22
 yarn_classic=$SETUP_NPM/bin/yarn
 need_npm @yarnpkg/cli-dist 4.18.1
@@ -29,8 +31,13 @@ files=$PACKHOUSE_WORK/registry
 mkdir -p "$files/files"
 stub_start "$files" md5
 
-# serve: the server over the public registry; the stub stands in where there is none.
-serve() { packhouse_start --upstream "public:npmjs=${1:-${public:-$STUB_URL}}"; }
+# serve [ADDRESS [ARGUMENT…]]: the server over this registry; without one over the public registry, for which the stub
+# stands in where there is none.
+serve() {
+    local address=${1:-${public:-$STUB_URL}}
+    shift $(($# > 0))
+    packhouse_start --upstream "public:npmjs=$address" "$@"
+}
 serve
 
 packhouse_repository acme store
@@ -243,6 +250,20 @@ pnpm_works() {
     says @acme/widget "@acme/widget 1.0.0"
 }
 
+pnpm_latest_works() {
+    fresh pnpm12-publish
+    package @acme/by-pnpm12 1.0.0
+    "$pnpm_latest" publish --no-git-checks
+    fresh pnpm12
+    # What was published a moment ago is too young for it, unless it is told otherwise.
+    printf 'minimumReleaseAge: 0\n' >pnpm-workspace.yaml
+    "$pnpm_latest" add @acme/by-pnpm12 @acme/widget plain
+    says @acme/by-pnpm12 "@acme/by-pnpm12 1.0.0"
+    forget
+    "$pnpm_latest" install --frozen-lockfile
+    says @acme/widget "@acme/widget 1.0.0"
+}
+
 yarn_classic_works() {
     fresh yarn1-publish
     package @acme/by-yarn1 1.0.0
@@ -348,7 +369,12 @@ everyday_commands_work() {
     { npm outdated --json --prefer-online || :; } | grep -q '1.0.1'
     fails npm unpublish @acme/part@1.0.1 --force
     told "use delete-package-versions"
-    fails npm owner add somebody @acme/part
+    local command
+    for command in "owner add somebody @acme/part" "star @acme/part" "access list packages" "profile get" "team ls acme" "token list"; do
+        # shellcheck disable=SC2086 # words of a command
+        fails npm $command
+        told "manage access with IAM"
+    done
     npm audit
     npm pack @acme/widget
 }
@@ -465,6 +491,51 @@ times_are_those_of_the_registry() {
     fresh after
     npm install aged
     says aged "aged 2.0.0"
+    fresh before-pnpm
+    printf 'minimumReleaseAge: %s\n' $((($(date +%s) - $(date -d 2021-06-01 +%s)) / 60)) >pnpm-workspace.yaml
+    "$pnpm_latest" add aged
+    says aged "aged 1.0.0"
+}
+
+vulnerabilities_are_told() {
+    published @acme/secret 1.0.0
+    offer leaky 1.0.0
+    offer leaky 2.0.0
+    mkdir -p "$files/-/npm/v1/security/advisories"
+    printf '{"leaky":[{"id":7,"url":"http://advisories.test/7","title":"it leaks","severity":"high","vulnerable_versions":"<1.5.0","cwe":[],"cvss":{"score":7}}]}' \
+        >"$files/-/npm/v1/security/advisories/bulk"
+    fresh audited '{"name":"consumer","version":"1.0.0","dependencies":{"leaky":"1.0.0","sealed":"npm:leaky@2.0.0","@acme/secret":"*"}}'
+    npm install
+    fails npm audit
+    told "it leaks"
+    stub_sent -/npm/v1/security/advisories/bulk >asked.json
+    grep -q leaky asked.json
+    lacks asked.json secret
+    fresh audited-pnpm '{"name":"consumer","version":"1.0.0","dependencies":{"leaky":"1.0.0","@acme/secret":"*"}}'
+    "$pnpm" install
+    fails "$pnpm" audit
+    told "it leaks"
+    told ">=1.5.0"
+    stub_sent -/npm/v1/security/advisories/bulk >asked.json
+    lacks asked.json secret
+    fresh sound '{"name":"consumer","version":"1.0.0","dependencies":{"leaky":"2.0.0"}}'
+    rm "$files/-/npm/v1/security/advisories/bulk"
+    npm install
+    npm audit
+}
+
+versions_are_unpublished() {
+    published @acme/gone 1.0.0
+    published @acme/gone 1.1.0
+    npm unpublish @acme/gone@1.1.0 --force
+    want "$(npm view @acme/gone version --prefer-online)" 1.0.0 "what latest is now"
+    fresh gone
+    npm install @acme/gone
+    says @acme/gone "@acme/gone 1.0.0"
+    npm unpublish @acme/gone --force
+    fails npm view @acme/gone --prefer-online
+    told 404
+    published @acme/gone 1.1.0
 }
 
 lies_are_not_believed() {
@@ -535,12 +606,13 @@ scenario "a version is published once, and the refusal is shown" versions_do_not
 scenario "tags are added, listed, installed by, removed, and go with their version" tags_name_versions
 scenario "a deprecation is shown until it is taken back" deprecations_are_shown
 scenario "pnpm publishes, adds, and installs from its lock file" pnpm_works
+scenario "the latest pnpm publishes, adds, and installs from its lock file" pnpm_latest_works
 scenario "Yarn 1 publishes, adds, and installs from its lock file" yarn_classic_works
 scenario "Yarn 4 publishes, adds, and installs from its lock file" yarn_works
 scenario "Unlisted installs from a lock file, Archived and Disposed do not, deleted is published anew" states_decide
 scenario "a bad token and none are refused in words that help" strangers_are_refused
 scenario "who may read installs, and is refused to publish with our sentence" readers_do_not_publish
-scenario "search, view, npx, outdated, audit, pack; unpublish and owner are refused" everyday_commands_work
+scenario "search, view, npx, outdated, audit, pack; unpublish and what IAM is for are refused" everyday_commands_work
 scenario "npm logout leaves no token in the log" logout_leaves_no_token
 scenario "npm installs an application through us" applications_are_installed
 scenario "its lock file is that of the registry but for the addresses" lock_files_are_those_of_the_registry
@@ -550,8 +622,10 @@ packhouse_stop
 serve http://127.0.0.1:9/
 scenario "without the registry the application installs with empty caches, and new packages wait" applications_outlive_the_registry
 packhouse_stop
-serve "$STUB_URL"
+serve "$STUB_URL" --npm-allow-unpublish
 scenario "versions are as old as the registry says" times_are_those_of_the_registry
+scenario "an audit tells of the versions that an advisory is about, and nobody of private names" vulnerabilities_are_told
+scenario "versions are unpublished where the server allows it" versions_are_unpublished
 scenario "a tarball with other bytes than promised is refused and not kept" lies_are_not_believed
 scenario "a private name is installed from here and the registry is not asked" private_names_are_not_confused
 scenario "an outage is not absence" outages_are_not_absence

@@ -7,8 +7,11 @@ use http::HeaderMap;
 use http::header::ACCEPT;
 use serde_json::value::RawValue;
 
-use super::json::{Members, Object, is_true};
-use super::manifest::{ATTESTATIONS, DEPRECATED_HERE, HIDDEN, has_install_script};
+use super::json::{self, Members, Object, is_true};
+use super::manifest::{
+    ATTESTATIONS, DEPRECATED_HERE, HIDDEN, SHOWN_README_BYTES, cut, has_install_script,
+};
+use super::remote;
 use super::request::full_name;
 use super::semver::{self, SemVer};
 
@@ -66,7 +69,7 @@ fn quality(headers: &HeaderMap, media_type: &str) -> f32 {
 }
 
 /// What is told of a version in an abbreviated packument, besides what is told of every one.
-const INSTALL: [&str; 20] = [
+const INSTALL: [&str; 18] = [
     "name",
     "version",
     "dependencies",
@@ -85,8 +88,6 @@ const INSTALL: [&str; 20] = [
     "libc",
     "funding",
     "_hasShrinkwrap",
-    "deprecated",
-    "dist",
 ];
 
 /// What is told of a package, from the version that it shows.
@@ -149,7 +150,10 @@ pub(crate) fn packument(listing: &Listing, base: &str, shape: Shape) -> String {
         && let Ok(members) = Members::parse(document)
     {
         for (key, value) in members.iter().filter(|(key, _)| HOISTED.contains(key)) {
-            object.raw(key, value.get());
+            match json::text(value).filter(|_| key == "readme") {
+                Some(readme) => object.text(key, cut(&readme, SHOWN_README_BYTES)),
+                None => object.raw(key, value.get()),
+            }
         }
         if members.get("maintainers").is_none() {
             object.raw("maintainers", "[]");
@@ -288,7 +292,7 @@ fn dist(
         "tarball",
         &format!("{base}{name}/-/{}-{version}.tgz", package.name),
     );
-    let url = format!("{base}-/npm/v1/attestations/{name}@{version}");
+    let url = format!("{base}{}", remote::attestations_path(package, version));
     for (key, value) in stated.iter() {
         match key {
             "integrity" | "shasum" | "tarball" => {}

@@ -13,8 +13,8 @@ use super::document::{deprecation, revision};
 use super::json::{self, Members, Unique};
 use super::manifest::{self, DEPRECATED_HERE};
 use super::publish::{Document, check_label};
-use super::request::full_name;
-use super::{NOT_MANAGED_HERE, TARBALL, ok, refusal};
+use super::request::{MANAGED_BY_IAM, full_name};
+use super::{TARBALL, ok, refusal};
 use crate::protocol::Body;
 use crate::upload;
 
@@ -29,7 +29,7 @@ pub(crate) async fn put(
 ) -> Result<Response<Body>, Error> {
     let sent = document.read(package)?;
     let Some(versions) = sent.versions.as_ref().filter(|_| sent.users.is_none()) else {
-        return Ok(refusal(StatusCode::FORBIDDEN, NOT_MANAGED_HERE));
+        return Ok(refusal(StatusCode::FORBIDDEN, MANAGED_BY_IAM));
     };
     let wanted = deprecations(&versions.0)?;
     let changes = deprecate(repository, package, wanted).await?;
@@ -208,16 +208,17 @@ pub(crate) async fn remove_tag(
 
 /// Answers `PUT {pkg}/-rev/{rev}`: versions that are missing in the document are deleted, if the server allows it.
 pub(crate) async fn put_revision(
+    parts: &Parts,
     body: &mut Body,
     repository: &OpenRepository,
     package: &PackageId,
     rev: &str,
 ) -> Result<Response<Body>, Error> {
     let recorded = current(repository, package, rev).await?;
-    let document = Document::receive(body, repository, package).await?;
+    let document = Document::receive(parts, body, repository, package).await?;
     let sent = document.read(package)?;
     let Some(kept) = &sent.versions else {
-        return Ok(refusal(StatusCode::FORBIDDEN, NOT_MANAGED_HERE));
+        return Ok(refusal(StatusCode::FORBIDDEN, MANAGED_BY_IAM));
     };
     let going = recorded
         .into_iter()

@@ -8,8 +8,8 @@ use super::json::{Members, Object, quote};
 use super::request::split_name;
 use super::tarball::{README_BYTES, Tarball};
 
-/// Bytes of a readme in the document of a version; all of it is in the description.
-const SHOWN_README_BYTES: usize = 64 << 10;
+/// Bytes of a readme in a packument; all of it is in the description.
+pub(crate) const SHOWN_README_BYTES: usize = 64 << 10;
 
 /// What npm writes when there is none.
 const NO_README: &str = "ERROR: No README data found!";
@@ -217,12 +217,20 @@ fn repository(value: &RawValue) -> Option<String> {
         let path = path.strip_suffix(".git").unwrap_or(path);
         Some(format!("https://{host}/{path}.git"))
     };
+    let url = url.strip_prefix("git+").unwrap_or(url);
     for (prefix, host) in [
         ("github:", "github.com"),
         ("gitlab:", "gitlab.com"),
         ("bitbucket:", "bitbucket.org"),
     ] {
         if let Some(path) = url.strip_prefix(prefix) {
+            return hosted(host, path);
+        }
+        // Where everybody can read what is there over HTTPS too.
+        let place = ["git://", "http://", "ssh://git@", "git@"]
+            .iter()
+            .find_map(|scheme| url.strip_prefix(scheme)?.strip_prefix(host));
+        if let Some(path) = place.and_then(|place| place.strip_prefix(['/', ':'])) {
             return hosted(host, path);
         }
     }
@@ -232,7 +240,7 @@ fn repository(value: &RawValue) -> Option<String> {
     if parts.len() == 2 && parts.iter().all(is_word) {
         return hosted("github.com", url);
     }
-    Some(url.strip_prefix("git+").unwrap_or(url).to_owned())
+    Some(url.to_owned())
 }
 
 fn keywords(package: &Members<'_>) -> Vec<String> {
@@ -301,7 +309,7 @@ fn dependencies(package: &Members<'_>) -> Vec<Dependency> {
 }
 
 /// At most so many bytes of a text.
-fn cut(text: &str, bytes: usize) -> &str {
+pub(crate) fn cut(text: &str, bytes: usize) -> &str {
     &text[..text.floor_char_boundary(bytes)]
 }
 
@@ -349,6 +357,30 @@ mod tests {
             (
                 r#"{"type":"git","url":"git+https://host/lodash/lodash.git"}"#,
                 Some("https://host/lodash/lodash.git"),
+            ),
+            (
+                r#""git://github.com/o/r.git""#,
+                Some("https://github.com/o/r.git"),
+            ),
+            (
+                r#""git+ssh://git@gitlab.com/g/o/r.git""#,
+                Some("https://gitlab.com/g/o/r.git"),
+            ),
+            (
+                r#""git@bitbucket.org:o/r.git""#,
+                Some("https://bitbucket.org/o/r.git"),
+            ),
+            (
+                r#""http://github.com/o/r""#,
+                Some("https://github.com/o/r.git"),
+            ),
+            (
+                r#""https://github.com/o/r""#,
+                Some("https://github.com/o/r"),
+            ),
+            (
+                r#""git://github.community/o/r""#,
+                Some("git://github.community/o/r"),
             ),
             (r#"{"url":"git@host:o/r.git"}"#, Some("git@host:o/r.git")),
             (r#""git://host/o/r.git""#, Some("git://host/o/r.git")),

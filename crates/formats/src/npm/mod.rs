@@ -7,6 +7,7 @@ mod edit;
 mod json;
 mod manifest;
 mod publish;
+mod range;
 mod read;
 mod remote;
 mod request;
@@ -40,9 +41,6 @@ use crate::upload;
 /// The one file of a version, whatever the tarball was called where it comes from.
 pub(crate) static TARBALL: LazyLock<AssetName> =
     LazyLock::new(|| "package.tgz".parse().expect("eleven plain characters"));
-
-/// What is said of things that npm's registry manages and we do not.
-const NOT_MANAGED_HERE: &str = "not supported: manage access with IAM";
 
 /// npm, pnpm, Yarn, Bun, Deno.
 #[derive(Debug, Clone)]
@@ -294,7 +292,7 @@ impl Npm {
                 read::manifest(parts, repository, &package, &wanted).await
             }
             Request::Tarball(package, file) => read::file(parts, repository, &package, &file).await,
-            Request::Put(package) => publish::put(body, repository, &package).await,
+            Request::Put(package) => publish::put(parts, body, repository, &package).await,
             Request::PutRevision(..) | Request::Delete(..) | Request::DeleteTarball(..)
                 if !self.rules.allows_unpublish =>
             {
@@ -304,7 +302,7 @@ impl Npm {
                 ))
             }
             Request::PutRevision(package, rev) => {
-                edit::put_revision(body, repository, &package, &rev).await
+                edit::put_revision(parts, body, repository, &package, &rev).await
             }
             Request::Delete(package, rev) => edit::delete_all(repository, &package, &rev).await,
             // Its version went with the document before.

@@ -7,6 +7,7 @@ use catalog::{
     AssetRecord, Described, Digests, Error, Kind, OpenRepository, PackageId, Promise, Received,
     Status, Then, Version, VersionRecord,
 };
+use http::request::Parts;
 use http::{Response, StatusCode};
 use http_body_util::BodyExt as _;
 use serde::Deserialize;
@@ -16,11 +17,16 @@ use super::TARBALL;
 use super::body::{Part, Splitter, Wrong};
 use super::json::{self, Members, Object, Text, Unique};
 use super::manifest::{self, compose, describe, differences};
+use super::range::Range;
 use super::request::{check_new, full_name};
-use super::semver::{SemVer, is_range};
+use super::semver::SemVer;
 use super::tarball::Tarball;
 use super::{done, edit, remote};
 use crate::protocol::Body;
+use crate::upload;
+
+/// Bytes of a body, at most: what CodeArtifact takes. In base64 a tarball of 1.5 GiB is as long.
+const BODY_BYTES: u64 = 2 << 30;
 
 /// A document, without the bytes of its tarball.
 #[derive(Deserialize)]
@@ -48,20 +54,33 @@ pub(crate) struct Document {
 }
 
 impl Document {
-    /// Takes a body in. Its tarball, if it has one, is stored as it comes.
+    /// Takes a body in. Its tarball, if it has one, is stored as it comes. Errors: `TooLarge`, before anything is read
+    /// when its length is announced.
     pub(crate) async fn receive(
+        parts: &Parts,
         body: &mut Body,
         repository: &OpenRepository,
         package: &PackageId,
     ) -> Result<Self, Error> {
+        let too_large = || Error::TooLarge {
+            limit_bytes: BODY_BYTES,
+        };
+        if upload::length(&parts.headers).is_some_and(|length| length > BODY_BYTES) {
+            return Err(too_large());
+        }
         let mut splitter = Splitter::default();
         let mut receiving = None;
         let mut tarball = None;
+        let mut length = 0;
         while let Some(frame) = body.frame().await {
             let frame = frame.map_err(|error| Error::Interrupted(io::Error::other(error)))?;
             let Ok(data) = frame.into_data() else {
                 continue;
             };
+            length += data.len() as u64;
+            if length > BODY_BYTES {
+                return Err(too_large());
+            }
             for part in splitter.push(&data).map_err(wrong)? {
                 match (part, &mut receiving) {
                     (Part::Begin, _) => receiving = Some(repository.receive(package).await?),
@@ -113,12 +132,13 @@ fn wrong(wrong: Wrong) -> Error {
 
 /// Answers `PUT {pkg}`.
 pub(crate) async fn put(
+    parts: &Parts,
     body: &mut Body,
     repository: &OpenRepository,
     package: &PackageId,
 ) -> Result<Response<Body>, Error> {
     repository.may_annotate(package).await?;
-    let mut document = Document::receive(body, repository, package).await?;
+    let mut document = Document::receive(parts, body, repository, package).await?;
     match document.tarball.take() {
         Some(tarball) => publish(repository, package, &document, tarball).await,
         None => edit::put(repository, package, &document).await,
@@ -210,7 +230,7 @@ pub(crate) fn check_label(label: &str) -> Result<(), Error> {
         && !label
             .chars()
             .any(|c| c == '/' || c.is_whitespace() || c.is_control());
-    if !is_plain || is_range(label) {
+    if !is_plain || Range::parse(label).is_some() {
         return Err(Error::Invalid(format!(
             "`{label}` cannot be a tag: it is empty, too long, has a slash or a blank in it, or is a range of versions"
         )));

@@ -57,6 +57,11 @@ pub(crate) fn path(package: &PackageId) -> String {
     full_name(package).replace('/', "%2f")
 }
 
+/// `-/npm/v1/attestations/@acme%2fleaf@1.0.0`: where attestations of a version are, here and there.
+pub(crate) fn attestations_path(package: &PackageId, version: &Version) -> String {
+    format!("-/npm/v1/attestations/{}@{version}", path(package))
+}
+
 /// What is found in a packument: where each version stands in it, and what it promises.
 #[derive(Debug)]
 pub(crate) struct Index {
@@ -390,8 +395,8 @@ pub(crate) fn inspect(asset: &AssetId, file: &mut dyn ReadSeek, place: &RemoteAs
     manifest.warnings = warnings;
     let mut changes = Vec::new();
     let readme = readme.map(|(name, text)| {
-        let end = text.floor_char_boundary(64 << 10);
-        (manifest::quoted(&name), manifest::quoted(&text[..end]))
+        let shown = manifest::cut(&text, manifest::SHOWN_README_BYTES);
+        (manifest::quoted(&name), manifest::quoted(shown))
     });
     if let Some((name, text)) = &readme {
         changes.extend([
@@ -406,8 +411,19 @@ pub(crate) fn inspect(asset: &AssetId, file: &mut dyn ReadSeek, place: &RemoteAs
     }
 }
 
-/// A deprecation that a registry says, or takes back, after a version was taken from it.
+/// A deprecation that a registry says, or takes back, after a version was taken from it. Other bytes that it promises
+/// since are not taken.
 pub(crate) fn refresh(kept: &mut ListedVersion, seen: &RemoteVersion) {
+    if promises_others(&kept.assets, &seen.assets) {
+        let document = kept.document.as_deref().map(Members::parse);
+        let name = document.and_then(Result::ok);
+        let name = name.as_ref().and_then(|members| members.text("name"));
+        tracing::warn!(
+            package = name.as_deref(),
+            version = %kept.version,
+            "a registry promises other bytes of a version than those that were taken from it; these stay"
+        );
+    }
     let (Some(own), Some(theirs)) = (&kept.document, &seen.document) else {
         return;
     };
@@ -426,10 +442,54 @@ pub(crate) fn refresh(kept: &mut ListedVersion, seen: &RemoteVersion) {
     }
 }
 
+/// Whether a registry promises a digest that the tarball which was taken has not.
+fn promises_others(kept: &[ListedAsset], seen: &[ListedAsset]) -> bool {
+    let (Some(kept), Some(seen)) = (kept.first(), seen.first()) else {
+        return false;
+    };
+    [
+        (&kept.bytes.sha512, &seen.bytes.sha512),
+        (&kept.bytes.sha256, &seen.bytes.sha256),
+        (&kept.bytes.sha1, &seen.bytes.sha1),
+    ]
+    .iter()
+    .any(
+        |(own, promised)| matches!((own, promised), (Some(own), Some(promised)) if own != promised),
+    )
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_registry_that_promises_another_digest_is_noticed() {
+        let file = |sha512: &str, sha1: &str| {
+            let digest = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+            vec![ListedAsset {
+                name: TARBALL.clone(),
+                bytes: Promise {
+                    sha512: digest(sha512),
+                    sha1: digest(sha1),
+                    ..Promise::default()
+                },
+                modified: None,
+                document: None,
+            }]
+        };
+        let kept = file("a", "b");
+        for (seen, expected) in [
+            (file("a", "b"), false),
+            (file("a", ""), false),
+            (file("", "b"), false),
+            (Vec::new(), false),
+            (file("x", "b"), true),
+            (file("", "x"), true),
+        ] {
+            assert_eq!(promises_others(&kept, &seen), expected, "{seen:?}");
+        }
+    }
 
     #[test]
     fn the_strongest_integrity_is_the_promise_and_the_shasum_with_it() {

@@ -203,14 +203,16 @@ fn special(method: &Method, words: &[&str], query: Option<&str>) -> Result<Reque
             }
         }
         ["user", "token", _] if *method == Method::DELETE => Ok(Request::Logout),
-        ["v1", "login", ..] | ["user", ..] => Ok(Request::Unsupported(
-            "not supported: use `aws codeartifact login --tool npm`",
-        )),
+        ["v1", "login", ..] => Ok(Request::Unsupported(LOG_IN_WITH_AWS)),
+        ["user", ..] if *method == Method::PUT => Ok(Request::Unsupported(LOG_IN_WITH_AWS)),
         _ => Ok(Request::Unsupported(MANAGED_BY_IAM)),
     }
 }
 
-const MANAGED_BY_IAM: &str = "not supported: manage access with IAM";
+const LOG_IN_WITH_AWS: &str = "not supported: use `aws codeartifact login --tool npm`";
+
+/// What is said of things that npm's registry manages and we do not.
+pub(crate) const MANAGED_BY_IAM: &str = "not supported: manage access with IAM";
 
 fn attestations(subject: &str) -> Result<Request, Refused> {
     let split = subject.rfind('@').filter(|at| *at > 0);
@@ -284,7 +286,9 @@ pub(crate) fn package(scope: Option<&str>, name: &str) -> Result<PackageId, Inva
     }
     let length = name.len() + scope.map_or(0, |scope| scope.len() + 2);
     if length > NAME_LENGTH {
-        return Err(InvalidName::TooLong(NAME_LENGTH));
+        return Err(refused(
+            "a name has at most 214 characters, its scope included",
+        ));
     }
     Ok(PackageId {
         format: FORMAT.clone(),

@@ -1,66 +1,89 @@
 //! Search, in what this repository itself has.
 
-use catalog::{Error, OpenRepository, PackageSummary};
+use catalog::{Error, OpenRepository, PackageSummary, SEARCH_WORDS};
 use http::{Response, StatusCode};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::document::iso8601;
 use super::json_answer;
-use super::request::{Search, full_name};
+use super::request::{Search, full_name, split_name};
 use crate::protocol::Body;
 
-/// Packages read at a time.
-const PAGE: u32 = 500;
+/// Packages asked for at a time.
+const PAGE: u32 = 250;
 
-/// Packages looked at, at most.
-const PACKAGES: usize = 50_000;
+/// Times asked, at most: each looks at so many rows and no more.
+const PAGES: usize = 40;
 
-/// Answers `GET -/v1/search`.
+/// Packages counted beside those that are shown, at least, if there are so many.
+const COUNTED: usize = 1_000;
+
+/// Answers `GET -/v1/search`. Of very many packages `total` says how many were counted: more than have been shown.
 pub(crate) async fn answer(
     repository: &OpenRepository,
     search: &Search,
 ) -> Result<Response<Body>, Error> {
-    let text = search.text.to_lowercase();
-    // Words like `author:x` narrow by what we do not know; they find nothing else either.
-    let words: Vec<_> = text.split_whitespace().collect();
-    let mut found = Vec::new();
+    repository.may_read().await?;
+    let mut shown = Vec::new();
     let mut total = 0;
-    let mut looked_at = 0;
-    let mut after = None;
-    while looked_at < PACKAGES {
-        let page = repository.summaries(after.as_ref(), PAGE).await?;
-        let is_last = page.len() < PAGE as usize;
-        looked_at += page.len();
-        after = page.last().map(|summary| summary.id.clone());
-        for summary in &page {
-            let Some(object) = object(summary, &words) else {
-                continue;
-            };
-            total += 1;
-            if total > search.from && found.len() < search.size {
-                found.push(object);
+    if let Some(wanted) = wanted(&search.text) {
+        let enough = search.from.saturating_add(search.size).max(COUNTED);
+        let mut after = None;
+        for _ in 0..PAGES {
+            let page = repository.search(&wanted, after.as_deref(), PAGE).await?;
+            for found in page.items {
+                if total >= search.from && shown.len() < search.size {
+                    shown.push(found);
+                }
+                total += 1;
+            }
+            after = page.next;
+            if after.is_none() || total > enough {
+                break;
             }
         }
-        if is_last {
-            break;
-        }
     }
-    let answer = json!({"objects": found, "total": total, "time": iso8601(repository.now())});
+    let shown = repository.summaries(&shown).await?;
+    let objects: Vec<_> = shown.iter().map(object).collect();
+    let answer = json!({"objects": objects, "total": total, "time": iso8601(repository.now())});
     Ok(json_answer(StatusCode::OK, &answer))
 }
 
-/// A package as it is shown, if all words are in its name, its description or its keywords.
-fn object(summary: &PackageSummary, words: &[&str]) -> Option<Value> {
-    let (record, manifest) = summary.newest.as_ref()?;
-    let name = full_name(&summary.id);
-    let keywords = &manifest.keywords;
-    let description = manifest.summary.as_deref().unwrap_or_default();
-    let text = format!("{name} {description} {}", keywords.join(" ")).to_lowercase();
-    if !words.iter().all(|word| text.contains(word)) {
+/// What a text asks for: words, of which `keywords:` does not matter, a scope (`scope:acme`, `@acme/`), or nothing at all,
+/// which is everything. `None` when nothing can be found.
+fn wanted(text: &str) -> Option<catalog::Search> {
+    let mut namespace = None;
+    let mut words = Vec::new();
+    for word in text.split_whitespace() {
+        let word = word.strip_prefix("keywords:").unwrap_or(word);
+        let (scope, rest) = match word.strip_prefix("scope:") {
+            Some(scope) => (Some(scope.trim_start_matches('@')), ""),
+            None => split_name(word),
+        };
+        namespace = namespace.or(scope.filter(|scope| !scope.is_empty()));
+        words.extend(rest.split(|c: char| !c.is_alphanumeric()));
+    }
+    words.retain(|word| !word.is_empty());
+    words.truncate(SEARCH_WORDS);
+    if words.is_empty() && namespace.is_none() && !text.trim().is_empty() {
         return None;
     }
-    let shown = summary.labels.get("latest").unwrap_or(&record.version);
-    let mut links = serde_json::Map::new();
+    Some(catalog::Search {
+        text: (!words.is_empty()).then(|| words.join(" ")),
+        namespace: namespace.map(ToOwned::to_owned),
+        ..catalog::Search::default()
+    })
+}
+
+/// A package as it is shown.
+fn object(summary: &PackageSummary) -> Value {
+    let PackageSummary {
+        id,
+        version,
+        published,
+        manifest,
+    } = summary;
+    let mut links = Map::new();
     for (key, link) in [
         ("homepage", &manifest.home_page),
         ("repository", &manifest.source_code_repository),
@@ -69,19 +92,48 @@ fn object(summary: &PackageSummary, words: &[&str]) -> Option<Value> {
             links.insert(key.to_owned(), json!(link));
         }
     }
-    Some(json!({
+    json!({
         "package": {
-            "name": name,
-            "scope": summary.id.namespace.as_ref().map_or("unscoped", |scope| scope.as_str()),
-            "version": shown,
-            "description": description,
-            "keywords": keywords,
-            "date": iso8601(record.published_upstream.unwrap_or(record.published)),
+            "name": full_name(id),
+            "scope": id.namespace.as_ref().map_or("unscoped", |scope| scope.as_str()),
+            "version": version,
+            "description": manifest.summary.as_deref().unwrap_or_default(),
+            "keywords": manifest.keywords,
+            "date": iso8601(*published),
             "links": links,
             "publisher": {"username": "packhouse"},
             "maintainers": [],
         },
         "score": {"final": 1, "detail": {"quality": 1, "popularity": 1, "maintenance": 1}},
         "searchScore": 1,
-    }))
+    })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_asks_for_words_and_a_scope() {
+        for (text, words, scope) in [
+            ("", None, None),
+            ("left pad", Some("left pad"), None),
+            ("left-pad", Some("left pad"), None),
+            ("keywords:tree,leaf", Some("tree leaf"), None),
+            ("@acme", Some("acme"), None),
+            ("@acme/", None, Some("acme")),
+            ("@acme/lea", Some("lea"), Some("acme")),
+            ("scope:acme leaf", Some("leaf"), Some("acme")),
+            ("scope:@acme", None, Some("acme")),
+            ("a b c d e f g", Some("a b c d e f"), None),
+        ] {
+            let found = wanted(text).unwrap();
+            assert_eq!(found.text.as_deref(), words, "{text}");
+            assert_eq!(found.namespace.as_deref(), scope, "{text}");
+        }
+        for text in ["--", "scope:", "@/", "*"] {
+            assert_eq!(wanted(text), None, "{text}");
+        }
+    }
 }

@@ -1,6 +1,7 @@
-//! Versions as npm has them: `SemVer` 2, and what its client would take for a range.
+//! Versions as npm has them: `SemVer` 2.
 
 use std::cmp::Ordering;
+use std::fmt;
 
 /// Characters of a version, at most: what npm's own parser takes.
 const LENGTH: usize = 256;
@@ -46,6 +47,25 @@ impl<'a> SemVer<'a> {
         Self::parse(text.trim().trim_start_matches(['=', 'v', ' ']))
     }
 
+    /// One of these three numbers and what follows the hyphen; empty: nothing does.
+    pub(crate) fn of(numbers: [u64; 3], pre: &'a str) -> Self {
+        Self {
+            numbers,
+            pre,
+            build: "",
+        }
+    }
+
+    /// Its three numbers.
+    pub(crate) fn numbers(&self) -> [u64; 3] {
+        self.numbers
+    }
+
+    /// What follows the hyphen.
+    pub(crate) fn pre(&self) -> &'a str {
+        self.pre
+    }
+
     /// Whether something follows a hyphen: not for everybody yet.
     pub(crate) fn is_prerelease(&self) -> bool {
         !self.pre.is_empty()
@@ -64,6 +84,18 @@ impl<'a> SemVer<'a> {
     }
 }
 
+/// Without its build, and without the `-0` that is before all others of its numbers.
+impl fmt::Display for SemVer<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [major, minor, patch] = self.numbers;
+        write!(f, "{major}.{minor}.{patch}")?;
+        match self.pre {
+            "" | "0" => Ok(()),
+            pre => write!(f, "-{pre}"),
+        }
+    }
+}
+
 /// Which is newer: by precedence, then by build, and what is no version before all that are.
 pub(crate) fn compare(a: &str, b: &str) -> Ordering {
     match (SemVer::parse(a), SemVer::parse(b)) {
@@ -74,29 +106,8 @@ pub(crate) fn compare(a: &str, b: &str) -> Ordering {
     }
 }
 
-/// Whether npm's client would take this for a range of versions, and so never for the name of one: `1.x`, `^1`, `>=1 <2`.
-pub(crate) fn is_range(text: &str) -> bool {
-    let mut words = text.split_whitespace().flat_map(|word| word.split("||"));
-    words.all(|word| {
-        let version = word.trim_start_matches(['<', '>', '=', '~', '^']);
-        let has_sign = version.len() != word.len();
-        let version = version.trim_start_matches(['v', '=']);
-        (has_sign && version.is_empty()) || matches!(word, "" | "-") || is_partial(version)
-    })
-}
-
-/// `1`, `1.2`, `1.x`, `*`, `1.2.3-pre`.
-fn is_partial(text: &str) -> bool {
-    if SemVer::parse(text).is_some() {
-        return true;
-    }
-    let is_part = |part: &str| matches!(part, "x" | "X" | "*") || numeric(part).is_some();
-    let parts: Vec<_> = text.split('.').collect();
-    parts.len() <= 3 && parts.into_iter().all(is_part)
-}
-
 /// Digits without a zero in front, up to what JavaScript counts.
-fn numeric(text: &str) -> Option<u64> {
+pub(crate) fn numeric(text: &str) -> Option<u64> {
     let is_plain = text == "0" || (!text.starts_with('0') && !text.is_empty());
     if !is_plain || !text.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
@@ -198,27 +209,6 @@ mod tests {
             for (other, b) in sorted.iter().enumerate() {
                 assert_eq!(compare(a, b), at.cmp(&other), "{a} {b}");
             }
-        }
-    }
-
-    #[test]
-    fn a_name_for_a_version_is_no_range() {
-        for text in [
-            "1.0.0", "1", "1.x", "x", "*", "^1", "~1.2", ">=1 <2", "1 - 2", "v2", "=1", "1||2", "",
-            ">",
-        ] {
-            assert!(is_range(text), "{text}");
-        }
-        for text in [
-            "latest",
-            "next-11",
-            "beta",
-            "v-next",
-            "release-1.x",
-            "1st",
-            "stable 2",
-        ] {
-            assert!(!is_range(text), "{text}");
         }
     }
 }

@@ -270,6 +270,20 @@ fn a_registrys_packument_is_told_as_ours() {
 }
 
 #[test]
+fn of_a_long_readme_the_beginning_is_told() {
+    let mut listing = listing();
+    let latest = listing
+        .versions
+        .iter_mut()
+        .find(|listed| listed.version.as_str() == "1.0.0");
+    let readme = "ä".repeat(64 << 10);
+    latest.unwrap().document = Some(json!({"readme": readme}).to_string().into());
+    let told = document::packument(&listing, BASE, Shape::Full);
+    let told: Value = serde_json::from_str(&told).unwrap();
+    assert_eq!(told["readme"].as_str().unwrap().len(), 64 << 10);
+}
+
+#[test]
 fn an_abbreviated_packument_says_what_installing_needs() {
     let short = told(Shape::Abbreviated);
     let members: Vec<_> = short.as_object().unwrap().keys().collect();

@@ -7,6 +7,7 @@ mod maven;
 mod npm;
 mod npm_hostile;
 mod npm_packages;
+mod npm_search;
 mod npm_upstream;
 mod plugins;
 mod pypi;

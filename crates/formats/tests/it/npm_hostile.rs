@@ -334,7 +334,14 @@ async fn names_and_versions_are_what_they_look_like() {
     let long = format!("1.0.0-{}", "a".repeat(294));
     assert_eq!(publish(&world, "app", "leaf", &long).await.status, 400);
     let long = "a".repeat(215);
-    assert_eq!(publish(&world, "app", &long, "1.0.0").await.status, 400);
+    let refused = publish(&world, "app", &long, "1.0.0").await;
+    assert_eq!(
+        (refused.status.as_u16(), error(&refused)),
+        (
+            400,
+            "a name has at most 214 characters, its scope included".to_owned()
+        )
+    );
 }
 
 #[tokio::test]
@@ -357,6 +364,11 @@ async fn an_unwanted_document_is_not_read_to_its_end() {
     large.push_str(&"x".repeat(17 << 20));
     let answer = world.ask("PUT npm/app/leaf", &[], large).await;
     assert_eq!(answer.status, 413);
+    // As much as CodeArtifact takes, two of its gigabytes, and one byte.
+    let announced = [("content-length", "2147483649")];
+    let answer = world.ask("PUT npm/app/leaf", &announced, "{}").await;
+    assert_eq!(answer.status, 413);
+    assert!(error(&answer).contains("2147483648"), "{}", answer.text());
     let mut questions = String::from("{");
     for n in 0..30_000 {
         let _ = write!(questions, "\"p{n}\":[\"1.0.0\"],");

@@ -426,7 +426,7 @@ async fn keys_and_attestations_of_the_registry_are_passed_on() {
         .registry
         .put_alone("-/npm/v1/keys", br#"{"keys":[1]}"#);
     world.registry.put_alone(
-        "-/npm/v1/attestations/@lib/twig@1.0.0",
+        "-/npm/v1/attestations/@lib%2ftwig@1.0.0",
         br#"{"attestations":[2]}"#,
     );
     assert_eq!(
