@@ -138,8 +138,10 @@ pub fn fold<'a>(changes: impl IntoIterator<Item = &'a Change>) -> Option<Package
     package
 }
 
+/// A package begins with the time at which its repository was made, so that in a repository that was deleted and made again
+/// the numbers go on growing: to whom they are told, the ARN is the same.
 const NEXT: &str = "
-    SELECT COALESCE(MAX(sequence), 0) + 1 AS next
+    SELECT COALESCE(MAX(sequence), CAST($5 AS BIGINT)) + 1 AS next
       FROM changes
      WHERE repository_id = $1
        AND format = $2
@@ -161,13 +163,37 @@ const OF_PACKAGE: &str = "
      ORDER BY sequence";
 
 const PACKAGES_OF_REPOSITORY: &str = "
-    SELECT format, namespace, name
+    SELECT id, format, namespace, name
       FROM packages
      WHERE repository_id = $1
      ORDER BY format, namespace, name";
 
+const VERSIONS_OF_PACKAGE: &str = "
+    SELECT version, status
+      FROM versions
+     WHERE package_id = $1
+     ORDER BY version";
+
 /// Writes a change.
 pub(crate) fn write(
+    tx: &mut Tx<'_>,
+    repository: &Repository,
+    package: &PackageId,
+    by: &By,
+    change: &Change,
+) -> Result<()> {
+    append(tx, repository, package, by, change)?;
+    search::refresh(tx, repository, package)?;
+    touch(tx, repository, package);
+    Ok(())
+}
+
+fn touch(tx: &mut Tx<'_>, repository: &Repository, package: &PackageId) {
+    tx.touch(&repository.topic);
+    tx.touch(&package_topic(repository, package));
+}
+
+fn append(
     tx: &mut Tx<'_>,
     repository: &Repository,
     package: &PackageId,
@@ -179,12 +205,13 @@ pub(crate) fn write(
         package.format.as_str().into(),
         package.namespace_text().into(),
         package.name.as_str().into(),
+        repository.created.millis().into(),
     ];
     let sequence = tx
         .rows(NEXT, &key)?
         .first()
         .map_or(Ok(1), |row| row.int("next"))?;
-    let [repository_id, format, namespace, name] = key;
+    let [repository_id, format, namespace, name, _] = key;
     let document = serde_json::to_string(change).map_err(Error::internal)?;
     let id = new_id(by.now)?;
     tx.execute(
@@ -202,11 +229,7 @@ pub(crate) fn write(
             document.into(),
         ],
     )?;
-    outbox::put(tx, repository, &id, sequence, change)?;
-    search::refresh(tx, repository, package)?;
-    tx.touch(&repository.topic);
-    tx.touch(&package_topic(repository, package));
-    Ok(())
+    outbox::put(tx, repository, &id, sequence, change)
 }
 
 /// Writes that a version is now this.
@@ -250,12 +273,31 @@ pub(crate) fn write_version(
     )
 }
 
-/// Writes that every package of a repository is gone.
+/// Writes that a package and all its versions are gone; before its row is, with which what it is found by goes too.
+pub(crate) fn forget_package(
+    tx: &mut Tx<'_>,
+    repository: &Repository,
+    id: &PackageId,
+    package_id: &str,
+    by: &By,
+) -> Result<()> {
+    for row in tx.rows(VERSIONS_OF_PACKAGE, &[package_id.into()])? {
+        let gone = Change::VersionGone {
+            version: row.parse("version")?,
+            status: row.parse("status")?,
+        };
+        append(tx, repository, id, by, &gone)?;
+    }
+    append(tx, repository, id, by, &Change::PackageGone)?;
+    touch(tx, repository, id);
+    group::forget(tx, repository, id)
+}
+
+/// The same of every package of a repository.
 pub(crate) fn forget_repository(tx: &mut Tx<'_>, repository: &Repository, by: &By) -> Result<()> {
     for row in tx.rows(PACKAGES_OF_REPOSITORY, &[(&*repository.id).into()])? {
         let id = read_package_id(&row)?;
-        write(tx, repository, &id, by, &Change::PackageGone)?;
-        group::forget(tx, repository, &id)?;
+        forget_package(tx, repository, &id, row.as_str("id")?, by)?;
     }
     Ok(())
 }

@@ -14,7 +14,7 @@ use crate::permit::Permit;
 use crate::record::{self, PackageRow, VersionRow, Way};
 use crate::removed::{self, Removal};
 use crate::repository::Repository;
-use crate::{Catalog, Error, Result, group};
+use crate::{Catalog, Error, Result};
 
 /// Why a version was not changed, as the API spells it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -130,16 +130,9 @@ impl Permit<PackageAt> {
                 for version in versions(tx, &repository, &id)? {
                     let place = (&*repository, &id, &by);
                     removed::put(tx, place, &row, &version, Removal::Delete, "")?;
-                    let VersionRow { record, .. } = version;
-                    let gone = Change::VersionGone {
-                        version: record.version,
-                        status: record.status,
-                    };
-                    change::write(tx, &repository, &id, &by, &gone)?;
                 }
-                change::write(tx, &repository, &id, &by, &Change::PackageGone)?;
+                change::forget_package(tx, &repository, &id, &row.id, &by)?;
                 tx.execute(DELETE_PACKAGE, &[row.id.as_str().into()])?;
-                group::forget(tx, &repository, &id)?;
                 Ok(Package {
                     id: id.clone(),
                     restrictions: row.restrictions,
