@@ -25,8 +25,8 @@ use crate::{Error, Result, group, labels, origin};
 
 pub(crate) use blobs::claim_blob;
 pub(crate) use rows::{
-    ASSETS, ASSETS_OF_PACKAGE, AssetRow, PackageRow, VERSIONS, VersionRow, assets, package,
-    package_key, read_asset, read_package, read_version, version,
+    ASSETS, ASSETS_OF_PACKAGE, AssetRow, PackageRow, RECORDS, VERSIONS, VersionRow, assets,
+    package, package_key, read_asset, read_package, read_record, read_version, version,
 };
 
 use blobs::{ensure_blob, heal};
