@@ -75,6 +75,17 @@ pub(crate) enum Act {
     Delete,
 }
 
+impl Act {
+    /// Whether a version in this state is another one afterwards.
+    fn changes(self, status: Status) -> bool {
+        match self {
+            Act::Set(target) => status != target,
+            Act::Dispose => status != Status::Disposed,
+            Act::Delete => true,
+        }
+    }
+}
+
 const DELETE_VERSION: &str = "
     DELETE FROM versions
      WHERE id = $1";
@@ -216,7 +227,7 @@ impl Acting {
                 );
                 return Ok(outcomes);
             }
-            if !rows.is_empty() {
+            if rows.iter().any(|row| act.changes(row.record.status)) {
                 record::edited(tx, &package, &self.by)?;
             }
             for row in rows {
@@ -244,6 +255,9 @@ impl Acting {
         } = self;
         let before = row.record.status;
         let revision = row.record.revision.clone();
+        if !act.changes(before) {
+            return Ok((revision, Some(before)));
+        }
         match act {
             Act::Delete => {
                 removed::put(
@@ -281,10 +295,8 @@ impl Acting {
                 tx.execute(DELETE_ASSETS, &[row.id.as_str().into()])?;
             }
         }
-        if row.record.status != before {
-            let assets = record::assets(tx, &row)?;
-            record::save_status(tx, repository, by, id, &row, &assets)?;
-        }
+        let assets = record::assets(tx, &row)?;
+        record::save_status(tx, repository, by, id, &row, &assets)?;
         Ok((revision, Some(row.record.status)))
     }
 }
