@@ -50,6 +50,9 @@ pub enum Change {
         version: Version,
         /// Whether it was not there before.
         created: bool,
+        /// Whether what it says of itself is another.
+        #[serde(default, skip_serializing_if = "is_false")]
+        described: bool,
         /// All of it.
         state: VersionState,
     },
@@ -69,6 +72,20 @@ pub enum Change {
     },
     /// The package is no longer there, nor any of its versions.
     PackageGone,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+fn is_false(flag: &bool) -> bool {
+    !flag
+}
+
+/// What of a version is new with a change, as far as its state does not tell.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Novelty {
+    /// The version.
+    pub(crate) created: bool,
+    /// What it says of itself.
+    pub(crate) described: bool,
 }
 
 /// A version at some time.
@@ -240,8 +257,9 @@ pub(crate) fn write_version(
     by: &By,
     version: &VersionRow,
     assets: &[AssetRow],
-    created: bool,
+    novelty: Novelty,
 ) -> Result<()> {
+    let Novelty { created, described } = novelty;
     let record = &version.record;
     let state = VersionState {
         status: record.status,
@@ -268,6 +286,7 @@ pub(crate) fn write_version(
         &Change::Version {
             version: record.version.clone(),
             created,
+            described,
             state,
         },
     )
