@@ -67,6 +67,7 @@ fn detail(happening: &Happening) -> Value {
         version,
         before,
         after,
+        described,
         ..
     } = happening;
     let operation = match (before, after) {
@@ -87,16 +88,16 @@ fn detail(happening: &Happening) -> Value {
         "packageVersion": version.as_str(),
         "packageVersionState": last.map(|state| state.status.as_str()),
         "packageVersionRevision": last.map(|state| state.revision.as_str()),
-        "changes": changes(before.as_ref(), after.as_ref()),
+        "changes": changes(before.as_ref(), after.as_ref(), *described),
         "operationType": operation,
         "sequenceNumber": sequence,
         "eventDeduplicationId": id,
     })
 }
 
-/// What is different. Metadata counts as changed when the version is new, or when its revision changed and its files
-/// did not.
-fn changes(before: Option<&VersionState>, after: Option<&VersionState>) -> Value {
+/// What is different. Metadata counts as changed when the version is new, when it says something else of itself, or when
+/// its revision changed and its files did not.
+fn changes(before: Option<&VersionState>, after: Option<&VersionState>, described: bool) -> Value {
     let files = |state: Option<&VersionState>| -> BTreeMap<String, String> {
         let assets = state.map_or(&[][..], |state| &state.assets);
         assets
@@ -115,7 +116,7 @@ fn changes(before: Option<&VersionState>, after: Option<&VersionState>) -> Value
     let metadata = match (before, after) {
         (None, Some(_)) => true,
         (Some(before), Some(after)) => {
-            before.revision != after.revision && added + removed + updated == 0
+            described || before.revision != after.revision && added + removed + updated == 0
         }
         (_, None) => false,
     };
@@ -175,6 +176,7 @@ mod tests {
             version: "1.0.0".parse().unwrap(),
             before,
             after,
+            described: false,
         }
     }
 
@@ -262,6 +264,25 @@ mod tests {
                     "metadataUpdated": metadata, "statusChanged": status
                 })
             );
+        }
+    }
+
+    #[test]
+    fn a_file_that_describes_its_version_changes_metadata_too() {
+        let before = Some(state(Status::Published, "R1", &[("a.jar", "1")]));
+        let after = Some(state(
+            Status::Published,
+            "R2",
+            &[("a.jar", "1"), ("a.pom", "2")],
+        ));
+        for described in [false, true] {
+            let happening = Happening {
+                described,
+                ..happening(before.clone(), after.clone())
+            };
+            let changes = &detail(&happening)["changes"];
+            assert_eq!(changes["assetsAdded"], 1);
+            assert_eq!(changes["metadataUpdated"], described);
         }
     }
 

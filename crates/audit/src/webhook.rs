@@ -3,6 +3,7 @@
 use aws::{AccountId, SecretString, Timestamp};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use catalog::{DomainName, FormatName, RepositoryName, Status};
 use iam::Iam;
 use iam::vault::{Owner, Place};
 use serde::{Deserialize, Serialize};
@@ -23,6 +24,10 @@ const COUNT: usize = 100;
 const TEXT: usize = 2048;
 /// Events that one replay sends again.
 const REPLAY: i64 = 10_000;
+/// Entries of a list of a filter, at most.
+const FILTER: usize = 100;
+/// `operationType` of an event.
+const OPERATION_TYPES: &[&str] = &["Created", "Updated", "Deleted"];
 
 /// Which events a webhook is told of. An empty list lets all through.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +41,8 @@ pub struct Filter {
     pub formats: Vec<String>,
     /// `Created`, `Updated`, `Deleted`.
     pub operation_types: Vec<String>,
+    /// States that the version is in afterwards: `Published`, `Unlisted`, ….
+    pub package_version_states: Vec<String>,
 }
 
 impl Filter {
@@ -50,6 +57,44 @@ impl Filter {
             && passes(&self.repositories, "repositoryName")
             && passes(&self.formats, "packageFormat")
             && passes(&self.operation_types, "operationType")
+            && passes(&self.package_version_states, "packageVersionState")
+    }
+
+    /// Whether there can be such events. Errors: `Invalid`, for a list that is too long or has an entry that nothing is
+    /// called.
+    fn check(&self) -> Result<(), Error> {
+        let names = |name: &str, list: &[String], is_one: &dyn Fn(&str) -> bool| {
+            if list.len() > FILTER {
+                let message = format!("`{name}` of a filter has at most {FILTER} entries");
+                return Err(Error::Invalid(message));
+            }
+            match list.iter().find(|entry| !is_one(entry)) {
+                None => Ok(()),
+                Some(wrong) => {
+                    // Quoted as far as an honest one is long.
+                    let wrong: String = wrong.chars().take(100).collect();
+                    let message = format!("`{wrong}` is none of the `{name}` that there can be");
+                    Err(Error::Invalid(message))
+                }
+            }
+        };
+        names("domains", &self.domains, &|text| {
+            text.parse::<DomainName>().is_ok()
+        })?;
+        names("repositories", &self.repositories, &|text| {
+            text.parse::<RepositoryName>().is_ok()
+        })?;
+        names("formats", &self.formats, &|text| {
+            text.parse::<FormatName>().is_ok()
+        })?;
+        names("operationTypes", &self.operation_types, &|text| {
+            OPERATION_TYPES.contains(&text)
+        })?;
+        names(
+            "packageVersionStates",
+            &self.package_version_states,
+            &|text| Status::SPELLINGS.contains(&text),
+        )
     }
 }
 
@@ -176,6 +221,7 @@ impl Webhooks {
     ) -> Result<(Webhook, SecretString), Error> {
         let url = address(&new.url)?;
         check_text("description", &new.description)?;
+        new.filter.check()?;
         if self.list(account).await?.len() >= COUNT {
             return Err(Error::Invalid(format!(
                 "an account has at most {COUNT} webhooks"
@@ -225,6 +271,10 @@ impl Webhooks {
         let url = address(change.url.as_deref().unwrap_or(&now.url))?;
         let description = change.description.unwrap_or(now.description);
         check_text("description", &description)?;
+        // The one that is there stays, whatever was allowed when it was set.
+        if let Some(filter) = &change.filter {
+            filter.check()?;
+        }
         let filter = json(&change.filter.unwrap_or(now.filter))?;
         let values: [Value; 6] = [
             account.as_str().into(),
@@ -468,7 +518,8 @@ mod tests {
     #[test]
     fn filters_let_through_what_they_name() {
         let event = json!({"detail": {
-            "domainName": "d", "repositoryName": "r", "packageFormat": "npm", "operationType": "Created"
+            "domainName": "d", "repositoryName": "r", "packageFormat": "npm", "operationType": "Created",
+            "packageVersionState": "Published"
         }});
         let list = |text: &str| vec![text.to_owned()];
         for (filter, passes) in [
@@ -496,8 +547,47 @@ mod tests {
                 },
                 false,
             ),
+            (
+                Filter {
+                    package_version_states: list("Published"),
+                    ..Filter::default()
+                },
+                true,
+            ),
+            (
+                Filter {
+                    package_version_states: list("Disposed"),
+                    ..Filter::default()
+                },
+                false,
+            ),
         ] {
             assert_eq!(filter.passes(&event), passes, "{filter:?}");
+        }
+    }
+
+    #[test]
+    fn a_filter_names_what_there_can_be() {
+        let many: Vec<_> = (0..=FILTER).map(|n| format!("domain-{n}")).collect();
+        for (filter, good) in [
+            (json!({}), true),
+            (
+                json!({
+                    "domains": ["my-domain"], "repositories": ["my_repository"], "formats": ["npm", "conda"],
+                    "operationTypes": ["Created", "Deleted"], "packageVersionStates": ["Published", "Disposed"]
+                }),
+                true,
+            ),
+            (json!({"domains": &many[1..]}), true),
+            (json!({"domains": many}), false),
+            (json!({"domains": ["My"]}), false),
+            (json!({"repositories": ["a/b"]}), false),
+            (json!({"formats": [""]}), false),
+            (json!({"operationTypes": ["created"]}), false),
+            (json!({"packageVersionStates": ["Deleted"]}), false),
+        ] {
+            let parsed: Filter = serde_json::from_value(filter.clone()).unwrap();
+            assert_eq!(parsed.check().is_ok(), good, "{filter}");
         }
     }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::action::Action;
+use crate::change::Novelty;
 use crate::names::{PackageId, Version};
 use crate::open::OpenRepository;
 use crate::package::Status;
@@ -43,7 +44,11 @@ impl OpenRepository {
                     }
                     found.document = Some(text);
                     let assets = record::assets(tx, &found)?;
-                    record::save(tx, &repository, &by, &id, &mut found, &assets, false)?;
+                    let novelty = Novelty {
+                        created: false,
+                        described: true,
+                    };
+                    record::save(tx, &repository, &by, &id, &mut found, &assets, novelty)?;
                     changed.push(version.clone());
                 }
                 if !changed.is_empty() {

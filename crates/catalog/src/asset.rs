@@ -242,9 +242,8 @@ pub(crate) fn no_asset(id: &AssetId) -> Error {
 }
 
 const RECORDED: &str = "
-    SELECT versions.id, versions.version, versions.status, versions.revision, versions.origin_type,
-           versions.origin_repository, versions.origin_connection, versions.published, versions.published_upstream,
-           versions.manifest, versions.document, NULL AS asset_document,
+    SELECT versions.version, versions.status, versions.revision, versions.origin_type, versions.origin_repository,
+           versions.origin_connection, versions.published, versions.published_upstream, NULL AS asset_document,
            assets.name, assets.modified, blobs.id AS blob_id, blobs.size_bytes, blobs.md5, blobs.sha1, blobs.sha256,
            blobs.sha512, blobs.location, quarantined_blobs.blob_id AS quarantined
       FROM packages
@@ -292,7 +291,7 @@ impl Catalog {
             return Ok(None);
         };
         let asset = record::read_asset(row)?;
-        let version = record::read_version(row)?.record;
+        let version = record::read_record(row)?;
         let shelved = Arc::new(ShelvedAsset {
             version,
             record: asset.record,

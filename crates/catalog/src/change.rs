@@ -50,6 +50,9 @@ pub enum Change {
         version: Version,
         /// Whether it was not there before.
         created: bool,
+        /// Whether what it says of itself is another.
+        #[serde(default, skip_serializing_if = "is_false")]
+        described: bool,
         /// All of it.
         state: VersionState,
     },
@@ -69,6 +72,20 @@ pub enum Change {
     },
     /// The package is no longer there, nor any of its versions.
     PackageGone,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+fn is_false(flag: &bool) -> bool {
+    !flag
+}
+
+/// What of a version is new with a change, as far as its state does not tell.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Novelty {
+    /// The version.
+    pub(crate) created: bool,
+    /// What it says of itself.
+    pub(crate) described: bool,
 }
 
 /// A version at some time.
@@ -138,8 +155,10 @@ pub fn fold<'a>(changes: impl IntoIterator<Item = &'a Change>) -> Option<Package
     package
 }
 
+/// A package begins with the time at which its repository was made, so that in a repository that was deleted and made again
+/// the numbers go on growing: to whom they are told, the ARN is the same.
 const NEXT: &str = "
-    SELECT COALESCE(MAX(sequence), 0) + 1 AS next
+    SELECT COALESCE(MAX(sequence), CAST($5 AS BIGINT)) + 1 AS next
       FROM changes
      WHERE repository_id = $1
        AND format = $2
@@ -161,13 +180,37 @@ const OF_PACKAGE: &str = "
      ORDER BY sequence";
 
 const PACKAGES_OF_REPOSITORY: &str = "
-    SELECT format, namespace, name
+    SELECT id, format, namespace, name
       FROM packages
      WHERE repository_id = $1
      ORDER BY format, namespace, name";
 
+const VERSIONS_OF_PACKAGE: &str = "
+    SELECT version, status
+      FROM versions
+     WHERE package_id = $1
+     ORDER BY version";
+
 /// Writes a change.
 pub(crate) fn write(
+    tx: &mut Tx<'_>,
+    repository: &Repository,
+    package: &PackageId,
+    by: &By,
+    change: &Change,
+) -> Result<()> {
+    append(tx, repository, package, by, change)?;
+    search::refresh(tx, repository, package)?;
+    touch(tx, repository, package);
+    Ok(())
+}
+
+fn touch(tx: &mut Tx<'_>, repository: &Repository, package: &PackageId) {
+    tx.touch(&repository.topic);
+    tx.touch(&package_topic(repository, package));
+}
+
+fn append(
     tx: &mut Tx<'_>,
     repository: &Repository,
     package: &PackageId,
@@ -179,12 +222,13 @@ pub(crate) fn write(
         package.format.as_str().into(),
         package.namespace_text().into(),
         package.name.as_str().into(),
+        repository.created.millis().into(),
     ];
     let sequence = tx
         .rows(NEXT, &key)?
         .first()
         .map_or(Ok(1), |row| row.int("next"))?;
-    let [repository_id, format, namespace, name] = key;
+    let [repository_id, format, namespace, name, _] = key;
     let document = serde_json::to_string(change).map_err(Error::internal)?;
     let id = new_id(by.now)?;
     tx.execute(
@@ -202,11 +246,7 @@ pub(crate) fn write(
             document.into(),
         ],
     )?;
-    outbox::put(tx, repository, &id, sequence, change)?;
-    search::refresh(tx, repository, package)?;
-    tx.touch(&repository.topic);
-    tx.touch(&package_topic(repository, package));
-    Ok(())
+    outbox::put(tx, repository, &id, sequence, change)
 }
 
 /// Writes that a version is now this.
@@ -217,8 +257,9 @@ pub(crate) fn write_version(
     by: &By,
     version: &VersionRow,
     assets: &[AssetRow],
-    created: bool,
+    novelty: Novelty,
 ) -> Result<()> {
+    let Novelty { created, described } = novelty;
     let record = &version.record;
     let state = VersionState {
         status: record.status,
@@ -245,17 +286,37 @@ pub(crate) fn write_version(
         &Change::Version {
             version: record.version.clone(),
             created,
+            described,
             state,
         },
     )
 }
 
-/// Writes that every package of a repository is gone.
+/// Writes that a package and all its versions are gone; before its row is, with which what it is found by goes too.
+pub(crate) fn forget_package(
+    tx: &mut Tx<'_>,
+    repository: &Repository,
+    id: &PackageId,
+    package_id: &str,
+    by: &By,
+) -> Result<()> {
+    for row in tx.rows(VERSIONS_OF_PACKAGE, &[package_id.into()])? {
+        let gone = Change::VersionGone {
+            version: row.parse("version")?,
+            status: row.parse("status")?,
+        };
+        append(tx, repository, id, by, &gone)?;
+    }
+    append(tx, repository, id, by, &Change::PackageGone)?;
+    touch(tx, repository, id);
+    group::forget(tx, repository, id)
+}
+
+/// The same of every package of a repository.
 pub(crate) fn forget_repository(tx: &mut Tx<'_>, repository: &Repository, by: &By) -> Result<()> {
     for row in tx.rows(PACKAGES_OF_REPOSITORY, &[(&*repository.id).into()])? {
         let id = read_package_id(&row)?;
-        write(tx, repository, &id, by, &Change::PackageGone)?;
-        group::forget(tx, repository, &id)?;
+        forget_package(tx, repository, &id, row.as_str("id")?, by)?;
     }
     Ok(())
 }

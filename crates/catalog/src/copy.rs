@@ -3,15 +3,18 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use aws::Timestamp;
 use iam::Caller;
 use store::Tx;
 
 use crate::action::Action;
-use crate::change::By;
+use crate::change::{By, Novelty};
 use crate::names::{PackageId, Version, VersionId};
-use crate::package::{Status, no_package};
+use crate::package::{Status, VersionRecord, no_package};
 use crate::permit::Subject;
-use crate::record::{self, AssetRow, NewAsset, NewBytes, Recording, VersionRow, Way};
+use crate::record::{
+    self, AssetRow, NO_MANIFEST, NewAsset, NewBytes, Recorded, Recording, VersionRow, Way,
+};
 use crate::repository::{Repository, RepositoryAt};
 use crate::upstream::Order;
 use crate::versions::{FailureCode, Outcomes};
@@ -50,7 +53,7 @@ const DELETE_ASSETS: &str = "
 
 const SET_ORIGIN: &str = "
     UPDATE versions
-       SET origin_type = $2, origin_repository = $3, origin_connection = $4
+       SET origin_type = $2, origin_repository = $3, origin_connection = $4, published_upstream = $5
      WHERE id = $1";
 
 impl Catalog {
@@ -240,20 +243,8 @@ impl Step<'_> {
         } = found;
         let way = Way::Copied(row.record.origin.origin_type);
         let package = record::ensure_package(tx, self.to, self.by, &id.package, way)?;
-        if let Some(mut there) = record::version(tx, &package, version)? {
-            tx.execute(DELETE_ASSETS, &[there.id.as_str().into()])?;
-            let origin = &row.record.origin;
-            let values = [
-                there.id.as_str().into(),
-                origin.origin_type.as_str().into(),
-                origin.repository.as_ref().map(ToString::to_string).into(),
-                origin.connection.as_ref().map(ToString::to_string).into(),
-            ];
-            tx.execute(SET_ORIGIN, &values)?;
-            there.record.status = row.record.status;
-            there.manifest.clone_from(&row.manifest);
-            there.document.clone_from(&row.document);
-            record::save(tx, self.to, self.by, &id.package, &mut there, &[], false)?;
+        if let Some(there) = record::version(tx, &package, version)? {
+            clear(tx, there, &row)?;
         }
         let recording = Recording {
             id,
@@ -277,10 +268,44 @@ impl Step<'_> {
             open_ended: true,
             assets_per_version: self.assets_per_version,
         };
-        let recorded = record::record(tx, self.to, self.by, &recording)?;
-        Ok((
-            recorded.version.record.revision,
-            Some(recorded.version.record.status),
-        ))
+        let Recorded {
+            mut version,
+            is_new,
+            ..
+        } = record::record(tx, self.to, self.by, &recording)?;
+        if !is_new {
+            // Nothing of it is another, and something that was there is not.
+            let (package, novelty) = (&recording.id.package, Novelty::default());
+            record::save(tx, self.to, self.by, package, &mut version, &[], novelty)?;
+        }
+        Ok((version.record.revision, Some(version.record.status)))
     }
+}
+
+/// Makes room for another version of the same name, in the state and of the origin of that one. What that one says of
+/// itself is recorded with its files, as one change.
+fn clear(tx: &mut Tx<'_>, mut there: VersionRow, coming: &VersionRow) -> Result<()> {
+    tx.execute(DELETE_ASSETS, &[there.id.as_str().into()])?;
+    let VersionRecord {
+        status,
+        origin,
+        published_upstream,
+        ..
+    } = &coming.record;
+    let values = [
+        there.id.as_str().into(),
+        origin.origin_type.as_str().into(),
+        origin.repository.as_ref().map(ToString::to_string).into(),
+        origin.connection.as_ref().map(ToString::to_string).into(),
+        published_upstream.map(Timestamp::millis).into(),
+    ];
+    tx.execute(SET_ORIGIN, &values)?;
+    there.record.status = *status;
+    if coming.manifest == NO_MANIFEST {
+        NO_MANIFEST.clone_into(&mut there.manifest);
+    }
+    if coming.document.is_none() {
+        there.document = None;
+    }
+    record::update(tx, &there)
 }

@@ -40,6 +40,8 @@ pub struct Happening {
     pub before: Option<VersionState>,
     /// The version afterwards; `None` when it is gone.
     pub after: Option<VersionState>,
+    /// Whether what it says of itself is another.
+    pub described: bool,
 }
 
 const PUT: &str = "
@@ -123,13 +125,14 @@ impl Catalog {
     async fn happening(&self, row: &Row) -> Result<Option<Happening>> {
         let change: Change =
             serde_json::from_str(row.as_str("document")?).map_err(Error::internal)?;
-        let (version, created, after) = match change {
+        let (version, created, described, after) = match change {
             Change::Version {
                 version,
                 created,
+                described,
                 state,
-            } => (version, created, Some(state)),
-            Change::VersionGone { version, .. } => (version, false, None),
+            } => (version, created, described, Some(state)),
+            Change::VersionGone { version, .. } => (version, false, false, None),
             Change::Package { .. } | Change::Label { .. } | Change::PackageGone => return Ok(None),
         };
         let place = RepositoryAt {
@@ -155,6 +158,7 @@ impl Catalog {
             package,
             version,
             after,
+            described,
         }))
     }
 

@@ -13,7 +13,7 @@ use crate::names::{AssetName, ConnectionName, FormatName, PackageId, RepositoryN
 use crate::page::Page;
 use crate::permit::Permit;
 use crate::publish::Publication;
-use crate::record::{self, PackageRow, VersionRow};
+use crate::record::{self, PackageRow};
 use crate::repository::{PackageFilter, Repository, length};
 use crate::{Catalog, Error, Result};
 
@@ -129,24 +129,25 @@ const PACKAGE: &str = "
        AND namespace = $3
        AND name = $4";
 
+/// Between two places of the key, so that a page costs what is in it and not what comes before it.
 const LIST: &str = "
     SELECT id, format, namespace, name, publish, upstream, edited
       FROM packages
      WHERE repository_id = $1
-       AND (format > $2
-            OR (format = $2 AND namespace > $3)
-            OR (format = $2 AND namespace = $3 AND name > $4))
-       AND ($5 = '' OR format = $5)
-       AND SUBSTR(namespace, 1, CAST(CAST($6 AS BIGINT) AS INTEGER)) = $7
-       AND SUBSTR(name, 1, CAST(CAST($8 AS BIGINT) AS INTEGER)) = $9
-       AND ($10 = '' OR publish = $10)
-       AND ($11 = '' OR upstream = $11)
+       AND (format, namespace, name) > ($2, $3, $4)
+       AND (format, namespace) <= ($5, $6)
+       AND SUBSTR(namespace, 1, CAST(CAST($7 AS BIGINT) AS INTEGER)) = $8
+       AND SUBSTR(name, 1, CAST(CAST($9 AS BIGINT) AS INTEGER)) = $10
+       AND ($11 = '' OR publish = $11)
+       AND ($12 = '' OR upstream = $12)
      ORDER BY format, namespace, name
-     LIMIT $12";
+     LIMIT $13";
+
+/// Greater than the name of any format.
+const AFTER_FORMATS: &str = "~";
 
 const VERSIONS_BY_NAME: &str = "
-    SELECT id, version, status, revision, origin_type, origin_repository, origin_connection, published,
-           published_upstream, manifest, document
+    SELECT version, status, revision, origin_type, origin_repository, origin_connection, published, published_upstream
       FROM versions
      WHERE package_id = $1
        AND ($2 = '' OR status = $2)
@@ -156,13 +157,12 @@ const VERSIONS_BY_NAME: &str = "
      LIMIT $5";
 
 const VERSIONS_BY_TIME: &str = "
-    SELECT id, version, status, revision, origin_type, origin_repository, origin_connection, published,
-           published_upstream, manifest, document
+    SELECT version, status, revision, origin_type, origin_repository, origin_connection, published, published_upstream
       FROM versions
      WHERE package_id = $1
        AND ($2 = '' OR status = $2)
        AND ($3 = '' OR origin_type = $3)
-       AND (published < $4 OR (published = $4 AND version < $5))
+       AND (published, version) < ($4, $5)
      ORDER BY published DESC, version DESC
      LIMIT $6";
 
@@ -182,9 +182,16 @@ const LABELLED_PUBLISHED: &str = "
        AND labels.label = $2
        AND versions.status = 'Published'";
 
-const VERSION: &str = "
-    SELECT id, version, status, revision, origin_type, origin_repository, origin_connection, published,
-           published_upstream, manifest, document
+const RECORD: &str = "
+    SELECT id, version, status, revision, origin_type, origin_repository, origin_connection, published, published_upstream
+      FROM versions
+     WHERE package_id = $1
+       AND version = $2";
+
+/// With what it says of itself.
+const DESCRIBED: &str = "
+    SELECT version, status, revision, origin_type, origin_repository, origin_connection, published, published_upstream,
+           manifest
       FROM versions
      WHERE package_id = $1
        AND version = $2";
@@ -212,20 +219,37 @@ impl Catalog {
         after: Option<&str>,
         limit: u32,
     ) -> Result<Page<Package>> {
-        let mut place = after.unwrap_or("").splitn(3, '/');
-        let mut next = || place.next().unwrap_or("").to_owned();
-        let (format, namespace, name) = (next(), next(), next());
         let only = |text: Option<&str>| text.unwrap_or("").to_owned();
         let (namespace_prefix, name_prefix) = (
             only(filter.namespace_prefix.as_deref()),
             only(filter.name_prefix.as_deref()),
         );
+        let format = filter.format.as_ref().map(FormatName::as_str);
+        let mut place = after.unwrap_or("").splitn(3, '/');
+        let mut next = |start: &str| {
+            place
+                .next()
+                .filter(|_| after.is_some())
+                .unwrap_or(start)
+                .to_owned()
+        };
+        // No name is empty, so the first place before a namespace is that namespace with none.
+        let start = match format {
+            Some(format) => [next(format), next(&namespace_prefix), next("")],
+            None => [next(""), next(""), next("")],
+        };
+        let end = match format {
+            Some(format) => (format, format!("{namespace_prefix}{}", char::MAX)),
+            None => (AFTER_FORMATS, String::new()),
+        };
+        let [start_format, start_namespace, start_name] = start;
         let values = vec![
             (&*repository.id).into(),
-            format.into(),
-            namespace.into(),
-            name.into(),
-            only(filter.format.as_ref().map(FormatName::as_str)).into(),
+            start_format.into(),
+            start_namespace.into(),
+            start_name.into(),
+            end.0.into(),
+            end.1.into(),
             length(&namespace_prefix).into(),
             namespace_prefix.into(),
             length(&name_prefix).into(),
@@ -287,7 +311,7 @@ impl Permit<PackageAt> {
         let rows = self.catalog.0.database.rows(sql, values).await?;
         let versions = rows
             .iter()
-            .map(|row| Ok(record::read_version(row)?.record))
+            .map(record::read_record)
             .collect::<Result<Vec<_>>>()?;
         Ok(Page::cut(versions, limit, |version| {
             if filter.newest_first {
@@ -319,9 +343,9 @@ impl Permit<PackageAt> {
 
     /// One version and what it says of itself. Errors: `NotFound` (package, version).
     pub async fn version(&self, version: &Version) -> Result<(VersionRecord, Manifest)> {
-        let row = self.version_row(version).await?;
-        let manifest = serde_json::from_str(&row.manifest).map_err(Error::internal)?;
-        Ok((row.record, manifest))
+        let row = self.version_row(DESCRIBED, version).await?;
+        let manifest = serde_json::from_str(row.as_str("manifest")?).map_err(Error::internal)?;
+        Ok((record::read_record(&row)?, manifest))
     }
 
     /// The files of a version, by name. Errors: `NotFound`.
@@ -331,28 +355,25 @@ impl Permit<PackageAt> {
         after: Option<&str>,
         limit: u32,
     ) -> Result<(VersionRecord, Page<AssetRecord>)> {
-        let row = self.version_row(version).await?;
+        let row = self.version_row(RECORD, version).await?;
+        let found = record::read_record(&row)?;
         let id = self.id.version(version.clone());
         let rows = self
             .catalog
             .0
             .database
-            .rows(record::ASSETS, vec![row.id.into()])
+            .rows(record::ASSETS, vec![row.as_str("id")?.into()])
             .await?;
         let mut assets = rows
             .iter()
             .map(|row| Ok(record::read_asset(row)?.record))
             .collect::<Result<Vec<_>>>()?;
-        assets.extend(
-            self.catalog
-                .derived(&id, &row.record)
-                .map(|(record, _)| record),
-        );
+        assets.extend(self.catalog.derived(&id, &found).map(|(record, _)| record));
         assets.sort_by(|a, b| a.name.cmp(&b.name));
         assets.retain(|asset| after.is_none_or(|after| asset.name.as_str() > after));
         assets.truncate(limit as usize + 1);
         Ok((
-            row.record,
+            found,
             Page::cut(assets, limit, |asset| asset.name.to_string()),
         ))
     }
@@ -365,15 +386,15 @@ impl Permit<PackageAt> {
         name: &AssetName,
         revision: Option<&str>,
     ) -> Result<(VersionRecord, Asset)> {
-        let row = self.version_row(version).await?;
+        let record = record::read_record(&self.version_row(RECORD, version).await?)?;
         let id = self.id.version(version.clone());
-        if revision.is_some_and(|revision| revision != row.record.revision) {
+        if revision.is_some_and(|revision| revision != record.revision) {
             return Err(Error::conflict(
                 Kind::PackageVersion,
                 version.as_str(),
                 format!(
                     "the revision of {id} is {}, not the one asked for",
-                    row.record.revision
+                    record.revision
                 ),
             ));
         }
@@ -390,7 +411,7 @@ impl Permit<PackageAt> {
                 ),
             )
         })?;
-        Ok((row.record, asset))
+        Ok((record, asset))
     }
 
     /// Begins to publish `version`; everything that can be refused before the first byte is. See
@@ -408,15 +429,15 @@ impl Permit<PackageAt> {
         record::read_package(row)
     }
 
-    async fn version_row(&self, version: &Version) -> Result<VersionRow> {
+    async fn version_row(&self, sql: &'static str, version: &Version) -> Result<store::Row> {
         let package = self.row().await?;
         let rows = self
             .catalog
             .0
             .database
-            .rows(VERSION, vec![package.id.into(), version.as_str().into()])
+            .rows(sql, vec![package.id.into(), version.as_str().into()])
             .await?;
-        let row = rows.first().ok_or_else(|| {
+        rows.into_iter().next().ok_or_else(|| {
             Error::not_found(
                 Kind::PackageVersion,
                 version.as_str(),
@@ -425,8 +446,7 @@ impl Permit<PackageAt> {
                     self.id, self.repository.name
                 ),
             )
-        })?;
-        record::read_version(row)
+        })
     }
 }
 
@@ -488,3 +508,33 @@ spelled!(Status {
     Disposed = "Disposed",
 });
 spelled!(OriginType { Internal = "INTERNAL", External = "EXTERNAL", Unknown = "UNKNOWN", });
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    /// A page costs what is in it, however many packages come before or after.
+    #[tokio::test]
+    async fn packages_are_read_from_their_index_between_two_places() {
+        let address = "sqlite::memory:".parse().unwrap();
+        let database = store::Database::open(&address).await.unwrap();
+        for (set, migrations) in [("catalog", crate::MIGRATIONS), ("names", crate::NAMES)] {
+            database.migrate(set, migrations).await.unwrap();
+        }
+        // A statement is a text of the program; this one lives as long as the test.
+        let sql: &'static str = format!("EXPLAIN QUERY PLAN {LIST}").leak();
+        let mut values: Vec<store::Value> = ["r", "npm", "", "a", "npm", "z"]
+            .map(store::Value::from)
+            .into();
+        for prefix in ["", ""] {
+            values.extend([0.into(), prefix.into()]);
+        }
+        values.extend(["".into(), "".into(), 10.into()]);
+        let rows = database.rows(sql, values).await.unwrap();
+        let plan: Vec<_> = rows.iter().map(|row| row.text("detail").unwrap()).collect();
+        let between =
+            "(repository_id=? AND (format,namespace,name)>(?,?,?) AND (format,namespace)<(?,?))";
+        assert!(plan.len() == 1 && plan[0].ends_with(between), "{plan:#?}");
+    }
+}

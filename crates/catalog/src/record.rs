@@ -13,7 +13,7 @@ use sha2::{Digest as _, Sha256};
 use store::{Digests, Location, Stored, Tx};
 
 use crate::asset::AssetRecord;
-use crate::change::{self, By, Change};
+use crate::change::{self, By, Change, Novelty};
 use crate::error::Kind;
 use crate::format::Manifest;
 use crate::ids::new_id;
@@ -25,12 +25,12 @@ use crate::{Error, Result, group, labels, origin};
 
 pub(crate) use blobs::claim_blob;
 pub(crate) use rows::{
-    ASSETS, ASSETS_OF_PACKAGE, AssetRow, PackageRow, VERSIONS, VersionRow, assets, package,
-    package_key, read_asset, read_package, read_version, version,
+    ASSETS, ASSETS_OF_PACKAGE, AssetRow, PackageRow, RECORDS, VERSIONS, VersionRow, assets,
+    package, package_key, read_asset, read_package, read_record, read_version, version,
 };
 
 use blobs::{ensure_blob, heal};
-use rows::NO_MANIFEST;
+pub(crate) use rows::NO_MANIFEST;
 
 /// Follows upon a look that found none. Two transactions may both have looked; with `ON CONFLICT` the later one runs again
 /// on PostgreSQL, by whichever index it looked, where it would else be refused for the key.
@@ -155,7 +155,7 @@ pub(crate) fn record(
     if finished {
         row.record.status = new.status;
     }
-    let mut described = false;
+    let (mut described, mut documented) = (false, false);
     if let Some(manifest) = &new.manifest
         && !(new.yields && row.manifest != NO_MANIFEST)
     {
@@ -164,13 +164,14 @@ pub(crate) fn record(
         row.manifest = manifest;
     }
     if let Some(document) = &new.document {
-        described |= row.document.as_ref() != Some(document);
+        documented = row.document.as_ref() != Some(document);
         row.document = Some(document.clone());
     }
-    let is_new = created || finished || described || added > 0;
+    let is_new = created || finished || described || documented || added > 0;
     if is_new {
         present.sort_by(|a, b| a.record.name.cmp(&b.record.name));
-        save(tx, repository, by, &id.package, &mut row, &present, created)?;
+        let novelty = Novelty { created, described };
+        save(tx, repository, by, &id.package, &mut row, &present, novelty)?;
     }
     for label in &new.labels {
         labels::set(
@@ -381,7 +382,8 @@ pub(crate) fn save_status(
     assets: &[AssetRow],
 ) -> Result<()> {
     update(tx, row)?;
-    change::write_version(tx, repository, package, by, row, assets, false)
+    let novelty = Novelty::default();
+    change::write_version(tx, repository, package, by, row, assets, novelty)
 }
 
 /// Writes a version's row after a change, with its new revision, and the change.
@@ -392,11 +394,11 @@ pub(crate) fn save(
     package: &PackageId,
     row: &mut VersionRow,
     assets: &[AssetRow],
-    created: bool,
+    novelty: Novelty,
 ) -> Result<()> {
     row.record.revision = revision(package, assets, row);
     update(tx, row)?;
-    change::write_version(tx, repository, package, by, row, assets, created)
+    change::write_version(tx, repository, package, by, row, assets, novelty)
 }
 
 /// Writes a version's row after a change, and nothing else.

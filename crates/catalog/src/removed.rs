@@ -11,7 +11,7 @@ use aws::Timestamp;
 use serde::{Deserialize, Serialize};
 use store::{Row, Tx};
 
-use crate::change::{self, By};
+use crate::change::{self, By, Novelty};
 use crate::ids::new_id;
 use crate::names::{AssetName, PackageId, Version};
 use crate::package::{Origin, PackageAt, Restrictions, Status, VersionRecord};
@@ -303,7 +303,11 @@ fn bring_back(
         }
     }
     let assets = record::assets(tx, &row)?;
-    change::write_version(tx, repository, id, by, &row, &assets, !is_there)
+    let novelty = Novelty {
+        created: !is_there,
+        described: false,
+    };
+    change::write_version(tx, repository, id, by, &row, &assets, novelty)
 }
 
 fn read(row: &Row) -> Result<Document> {

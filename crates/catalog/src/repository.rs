@@ -70,7 +70,7 @@ impl Repository {
 pub struct NewRepository {
     /// Its name.
     pub name: RepositoryName,
-    /// What it is for.
+    /// What it is for; an empty text is none.
     pub description: Option<String>,
     /// Its direct upstream repositories, first asked first.
     pub upstreams: Vec<RepositoryName>,
@@ -226,6 +226,7 @@ impl Catalog {
         let now = self.now();
         let row_id: Arc<str> = new_id(now)?.into();
         let domain = Arc::clone(&map.domain);
+        let description = new.description.filter(|text| !text.is_empty());
         let limit = u64::from(self.0.limits.repositories_per_domain);
         let administrator = *caller.account();
         let tags = serde_json::to_string(&tags).map_err(Error::internal)?;
@@ -242,7 +243,7 @@ impl Catalog {
                         (&*domain.id).into(),
                         new.name.as_str().into(),
                         administrator.as_str().into(),
-                        new.description.clone().into(),
+                        description.clone().into(),
                         now.millis().into(),
                         tags.as_str().into(),
                     ],

@@ -2,7 +2,7 @@
 
 use store::Tx;
 
-use crate::change::{self, By, Change};
+use crate::change::{self, By, Change, Novelty};
 use crate::error::Kind;
 use crate::names::{PackageId, Version};
 use crate::open::Settle;
@@ -118,7 +118,10 @@ impl Settling<'_, '_> {
             self.id,
             &mut row,
             &assets,
-            renamed.is_some(),
+            Novelty {
+                created: renamed.is_some(),
+                described: false,
+            },
         )?;
         self.changed.push(row.record.version);
         Ok(())

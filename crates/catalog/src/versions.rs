@@ -14,7 +14,7 @@ use crate::permit::Permit;
 use crate::record::{self, PackageRow, VersionRow, Way};
 use crate::removed::{self, Removal};
 use crate::repository::Repository;
-use crate::{Catalog, Error, Result, group};
+use crate::{Catalog, Error, Result};
 
 /// Why a version was not changed, as the API spells it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,6 +75,17 @@ pub(crate) enum Act {
     Delete,
 }
 
+impl Act {
+    /// Whether a version in this state is another one afterwards.
+    fn changes(self, status: Status) -> bool {
+        match self {
+            Act::Set(target) => status != target,
+            Act::Dispose => status != Status::Disposed,
+            Act::Delete => true,
+        }
+    }
+}
+
 const DELETE_VERSION: &str = "
     DELETE FROM versions
      WHERE id = $1";
@@ -130,16 +141,9 @@ impl Permit<PackageAt> {
                 for version in versions(tx, &repository, &id)? {
                     let place = (&*repository, &id, &by);
                     removed::put(tx, place, &row, &version, Removal::Delete, "")?;
-                    let VersionRow { record, .. } = version;
-                    let gone = Change::VersionGone {
-                        version: record.version,
-                        status: record.status,
-                    };
-                    change::write(tx, &repository, &id, &by, &gone)?;
                 }
-                change::write(tx, &repository, &id, &by, &Change::PackageGone)?;
+                change::forget_package(tx, &repository, &id, &row.id, &by)?;
                 tx.execute(DELETE_PACKAGE, &[row.id.as_str().into()])?;
-                group::forget(tx, &repository, &id)?;
                 Ok(Package {
                     id: id.clone(),
                     restrictions: row.restrictions,
@@ -223,7 +227,7 @@ impl Acting {
                 );
                 return Ok(outcomes);
             }
-            if !rows.is_empty() {
+            if rows.iter().any(|row| act.changes(row.record.status)) {
                 record::edited(tx, &package, &self.by)?;
             }
             for row in rows {
@@ -251,6 +255,9 @@ impl Acting {
         } = self;
         let before = row.record.status;
         let revision = row.record.revision.clone();
+        if !act.changes(before) {
+            return Ok((revision, Some(before)));
+        }
         match act {
             Act::Delete => {
                 removed::put(
@@ -288,10 +295,8 @@ impl Acting {
                 tx.execute(DELETE_ASSETS, &[row.id.as_str().into()])?;
             }
         }
-        if row.record.status != before {
-            let assets = record::assets(tx, &row)?;
-            record::save_status(tx, repository, by, id, &row, &assets)?;
-        }
+        let assets = record::assets(tx, &row)?;
+        record::save_status(tx, repository, by, id, &row, &assets)?;
         Ok((revision, Some(row.record.status)))
     }
 }

@@ -10,6 +10,7 @@ use catalog::{
 use iam::Caller;
 
 use crate::members::{self, name};
+use crate::names;
 
 /// `domain` and `domain-owner` of the query. Without an owner it is the caller's account.
 pub(crate) fn domain(read: &mut Reader<'_>, caller: &Caller) -> Option<DomainAt> {
@@ -53,10 +54,25 @@ pub(crate) fn names(read: &mut Reader<'_>) -> Option<Names> {
     })
 }
 
-/// How people write the package that a request names: `@scope/name`, `group:artifact`, `name`. `None` when it names none.
-///
-/// From the caller's own words, so that an error names what was asked for and not its normal form.
-pub(crate) fn coordinate(input: &Input) -> Option<String> {
+/// What a request names, in the caller's own words, so that an error names what was asked for and not its normal form.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Named {
+    /// As people write it: `@scope/name`, `group:artifact`, `name`.
+    pub(crate) package: Option<String>,
+    /// The name of a file.
+    pub(crate) asset: Option<String>,
+}
+
+impl Named {
+    pub(crate) fn of(input: &Input) -> Self {
+        Self {
+            package: coordinate(input),
+            asset: input.query("asset").map(str::to_owned),
+        }
+    }
+}
+
+fn coordinate(input: &Input) -> Option<String> {
     let name = input.query("package")?;
     let namespace = input
         .query("namespace")
@@ -111,25 +127,26 @@ pub(crate) enum Naming {
 
 impl Names {
     /// The package in its format's normal form. Errors: `ValidationException` for what the format has no name for.
-    ///
-    /// A format that this server does not serve has no rules here, and no packages either.
     pub(crate) fn id(&self, formats: &Formats, naming: Naming) -> Result<PackageId, Fault> {
         let Self {
             format,
             namespace,
             name,
         } = self;
-        let Some(rules) = formats.named(format.as_str()) else {
-            return Ok(PackageId {
-                format: format.clone(),
-                namespace: namespace.clone(),
-                name: name.clone(),
-            });
+        let normal = |text| names::normal(format, text);
+        let namespace = namespace.as_ref().map(|text| normal(text.as_str()));
+        let package = || match formats.named(format.as_str()) {
+            Some(rules) => {
+                let is_new = naming == Naming::New;
+                rules.package(namespace.as_deref(), &normal(name.as_str()), is_new)
+            }
+            None => names::unserved(
+                format,
+                namespace.map(|text| text.parse()).transpose()?,
+                normal(name.as_str()).parse()?,
+            ),
         };
-        let namespace = namespace.as_ref().map(Namespace::as_str);
-        rules
-            .package(namespace, name.as_str(), naming == Naming::New)
-            .map_err(|invalid| refused("package", name.as_str(), invalid))
+        package().map_err(|invalid| refused("package", name.as_str(), invalid))
     }
 
     /// A version in the format's normal form. Errors: as [`Names::id`].

@@ -6,6 +6,8 @@ use aws::{Fault, Reason};
 use catalog::{Error, Kind};
 use http::StatusCode;
 
+use crate::at::Named;
+
 /// What a client reads of an error of the catalog.
 ///
 /// What happened inside goes to the log and nowhere else; the request's span has its id.
@@ -60,18 +62,24 @@ pub fn fault(error: Error) -> Fault {
     }
 }
 
-/// The fault, a package in it being called as the request calls it.
-pub(crate) fn about(mut fault: Fault, coordinate: Option<String>) -> Fault {
-    let kind = ("resourceType", Kind::Package.as_str());
-    let is_package = |(name, value): &(&str, String)| (*name, Some(value.as_str())) == kind;
-    if let Some(coordinate) = coordinate
-        && fault.members.iter().any(is_package)
-        && let Some((_, id)) = fault
-            .members
-            .iter_mut()
-            .find(|(name, _)| *name == "resourceId")
-    {
-        *id = coordinate;
+/// The fault, a package or a file in it being called as the request calls it.
+pub(crate) fn about(mut fault: Fault, named: Named) -> Fault {
+    let kind = fault
+        .members
+        .iter()
+        .find(|(member, _)| *member == "resourceType")
+        .map(|(_, kind)| kind.as_str());
+    let name = match kind {
+        kind if kind == Kind::Package.as_str() => named.package,
+        kind if kind == Kind::Asset.as_str() => named.asset,
+        _ => None,
+    };
+    if let Some(name) = name {
+        let mut members = fault.members.iter_mut();
+        match members.find(|(member, _)| *member == "resourceId") {
+            Some((_, id)) => *id = name,
+            None => fault = fault.with("resourceId", name),
+        }
     }
     fault
 }
@@ -240,6 +248,36 @@ mod tests {
             assert_eq!(found.message, message);
             assert_eq!(found.decision.is_some(), explained, "{found}");
             assert_eq!(found.retry_after.is_some(), status == 503, "{found}");
+        }
+    }
+
+    #[test]
+    fn packages_and_files_are_called_as_they_were_asked_for() {
+        let named = Named {
+            package: Some("@tools/Hammer".to_owned()),
+            asset: Some("a.bin".to_owned()),
+        };
+        let missing = |kind| Error::NotFound {
+            kind,
+            id: "ours".to_owned(),
+            message: "gone".to_owned(),
+        };
+        for (error, expected) in [
+            (missing(Kind::Package), Some("@tools/Hammer")),
+            (missing(Kind::Asset), Some("a.bin")),
+            (missing(Kind::PackageVersion), Some("ours")),
+            (missing(Kind::PackageGroup), Some("ours")),
+            (Error::TooLarge { limit_bytes: 4 }, Some("a.bin")),
+            (Error::Invalid("no".to_owned()), None),
+        ] {
+            let fault = about(fault(error), named.clone());
+            let ids: Vec<_> = fault
+                .members
+                .iter()
+                .filter(|(member, _)| *member == "resourceId")
+                .map(|(_, id)| id.as_str())
+                .collect();
+            assert_eq!(ids, Vec::from_iter(expected), "{fault}");
         }
     }
 

@@ -29,6 +29,7 @@ mod domain;
 mod fault;
 mod group;
 mod members;
+mod names;
 mod operation;
 mod package;
 mod paging;
@@ -128,7 +129,7 @@ async fn run(cx: &Context, operation: &'static Operation, input: Input) -> Resul
         (Kind::AssetIn, body) => (Bytes::new(), Some(body)),
     };
     let input = rest_json::Input::new(query, headers, &document)?;
-    let coordinate = at::coordinate(&input);
+    let named = at::Named::of(&input);
     let answer = (operation.run)(Request {
         cx,
         operation,
@@ -136,7 +137,7 @@ async fn run(cx: &Context, operation: &'static Operation, input: Input) -> Resul
         body,
     })
     .await;
-    answer.map_err(|Failure(fault)| Failure(fault::about(fault, coordinate)))
+    answer.map_err(|Failure(fault)| Failure(fault::about(fault, named)))
 }
 
 /// One call, as the functions of the table see it.

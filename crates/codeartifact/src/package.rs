@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::at::Naming;
 use crate::members::{self, name};
+use crate::names;
 use crate::paging::Asked;
 use crate::{Answer, Failure, Request, at};
 
@@ -179,10 +180,15 @@ pub(crate) async fn list(request: Request<'_>) -> Result<Answer, Failure> {
         let upstream = read
             .query("upstream", "upstream")
             .optional_with(members::restriction);
+        let format = format?;
+        let normal = |text: &str| match &format {
+            Some(format) => names::normal(format, text).into_owned(),
+            None => text.to_owned(),
+        };
         let filter = PackageFilter {
-            format: format?,
-            namespace_prefix: namespace?.map(String::from),
-            name_prefix: prefix?.map(String::from),
+            namespace_prefix: namespace?.map(|prefix| normal(prefix.as_str())),
+            name_prefix: prefix?.map(|prefix| normal(prefix.as_str())),
+            format,
             publish: publish?,
             upstream: upstream?,
         };

@@ -1,13 +1,11 @@
 //! Patterns of package groups, as far as they are about formats: which there are, and what their names look like.
-//!
-//! The catalog knows what a pattern is and no format by name; a format that this server does not serve may have groups
-//! all the same, so its rules are not to be had from there either.
 
 use aws::member::{check_length, check_pattern};
 use aws::{Member, Violation};
 use catalog::GroupPattern;
 
 use crate::members::{FORMATS, is_other, name};
+use crate::names::{self, Namespaces};
 
 /// `packageGroup` where it names a group: any text that the model allows. One that is no pattern names none.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,46 +32,6 @@ impl Member for Prefix {
     }
 }
 
-/// Whether packages of a format have something before their name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Namespaces {
-    Never,
-    Sometimes,
-    Always,
-}
-
-/// What names of a format look like once they are normalised ("control-plane" 1.4 of the specification).
-struct Names {
-    format: &'static str,
-    namespaces: Namespaces,
-    is_lower_case: bool,
-    /// Whether every run of `-`, `.` and `_` is one `-`.
-    is_dashed: bool,
-}
-
-const fn names(format: &'static str, namespaces: Namespaces, is_lower_case: bool) -> Names {
-    Names {
-        format,
-        namespaces,
-        is_lower_case,
-        is_dashed: false,
-    }
-}
-
-const NAMES: &[Names] = &[
-    names("npm", Namespaces::Sometimes, false),
-    Names {
-        is_dashed: true,
-        ..names("pypi", Namespaces::Never, true)
-    },
-    names("maven", Namespaces::Always, false),
-    names("nuget", Namespaces::Never, true),
-    names("generic", Namespaces::Always, false),
-    names("ruby", Namespaces::Never, false),
-    names("swift", Namespaces::Always, true),
-    names("cargo", Namespaces::Never, false),
-];
-
 /// `packageGroup` of a group that is to be made, or might be.
 pub(crate) fn pattern(text: &str) -> Result<GroupPattern, Violation> {
     let pattern: GroupPattern = name(text)?;
@@ -88,9 +46,8 @@ fn check(pattern: &GroupPattern) -> Result<(), String> {
     let Some(format) = pattern.format() else {
         return Ok(());
     };
-    let known = NAMES.iter().find(|names| names.format == format);
-    let names =
-        known.ok_or_else(|| format!("begin with one of the formats {}", FORMATS.join(", ")))?;
+    let names = names::of(format)
+        .ok_or_else(|| format!("begin with one of the formats {}", FORMATS.join(", ")))?;
     let (namespace, name) = (pattern.namespace(), pattern.name());
     let is_empty = namespace.is_none_or(|(namespace, _)| namespace.is_empty());
     match names.namespaces {
@@ -124,12 +81,6 @@ fn check(pattern: &GroupPattern) -> Result<(), String> {
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
-
-    #[test]
-    fn every_format_of_the_api_has_its_rules() {
-        let known: Vec<_> = NAMES.iter().map(|names| names.format).collect();
-        assert_eq!(known, FORMATS);
-    }
 
     #[test]
     fn a_pattern_is_one_that_names_of_its_format_can_match() {

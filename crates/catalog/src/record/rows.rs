@@ -77,6 +77,17 @@ pub(crate) const VERSIONS: &str = "
        AND packages.name = $4
      ORDER BY version";
 
+/// As [`VERSIONS`], without what a version says of itself, which is long.
+pub(crate) const RECORDS: &str = "
+    SELECT version, status, revision, origin_type, origin_repository, origin_connection, published, published_upstream
+      FROM packages
+      JOIN versions ON versions.package_id = packages.id
+     WHERE packages.repository_id = $1
+       AND packages.format = $2
+       AND packages.namespace = $3
+       AND packages.name = $4
+     ORDER BY version";
+
 pub(crate) const ASSETS: &str = "
     SELECT assets.name, assets.modified, assets.document AS asset_document, blobs.id AS blob_id, blobs.size_bytes, blobs.md5, blobs.sha1, blobs.sha256,
            blobs.sha512, blobs.location
@@ -100,7 +111,7 @@ pub(crate) const ASSETS_OF_PACKAGE: &str = "
      ORDER BY assets.name";
 
 /// The manifest of a version whose describing file is not here.
-pub(super) const NO_MANIFEST: &str = "{}";
+pub(crate) const NO_MANIFEST: &str = "{}";
 
 /// The four values that name a package in a repository.
 pub(crate) fn package_key(repository: &Repository, id: &PackageId) -> Vec<store::Value> {
@@ -155,25 +166,28 @@ pub(crate) fn read_package(row: &Row) -> Result<PackageRow> {
 }
 
 pub(crate) fn read_version(row: &Row) -> Result<VersionRow> {
-    let time = |column| Ok::<_, Error>(Timestamp::from_millis(row.int(column)?));
     Ok(VersionRow {
         id: row.text("id")?,
-        record: VersionRecord {
-            version: row.parse("version")?,
-            status: row.parse("status")?,
-            revision: row.text("revision")?,
-            origin: Origin {
-                origin_type: row.parse("origin_type")?,
-                repository: row.opt_parse("origin_repository")?,
-                connection: row.opt_parse("origin_connection")?,
-            },
-            published: time("published")?,
-            published_upstream: row
-                .opt_int("published_upstream")?
-                .map(Timestamp::from_millis),
-        },
+        record: read_record(row)?,
         manifest: row.text("manifest")?,
         document: row.opt_text("document")?,
+    })
+}
+
+pub(crate) fn read_record(row: &Row) -> Result<VersionRecord> {
+    Ok(VersionRecord {
+        version: row.parse("version")?,
+        status: row.parse("status")?,
+        revision: row.text("revision")?,
+        origin: Origin {
+            origin_type: row.parse("origin_type")?,
+            repository: row.opt_parse("origin_repository")?,
+            connection: row.opt_parse("origin_connection")?,
+        },
+        published: Timestamp::from_millis(row.int("published")?),
+        published_upstream: row
+            .opt_int("published_upstream")?
+            .map(Timestamp::from_millis),
     })
 }
 

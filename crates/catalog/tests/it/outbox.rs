@@ -1,5 +1,7 @@
 //! What happens to versions waits to be told, once, in its order.
 
+use std::time::Duration;
+
 use catalog::outbox::{self, Happening};
 use catalog::{Action, Selection, Status, Then};
 
@@ -10,7 +12,8 @@ async fn waiting(world: &World) -> Vec<Happening> {
     world.catalog.happenings(100).await.unwrap()
 }
 
-/// `sequence version: status assets -> status assets`
+/// `sequence version: status assets -> status assets`; sequences begin with the time of the repository, which stands still
+/// here.
 fn told(happening: &Happening) -> String {
     let state = |state: &Option<catalog::change::VersionState>| match state {
         Some(state) => format!("{} {}", state.status, state.assets.len()),
@@ -20,6 +23,7 @@ fn told(happening: &Happening) -> String {
         sequence, version, ..
     } = happening;
     let (before, after) = (state(&happening.before), state(&happening.after));
+    let sequence = *sequence - u64::try_from(happening.at.millis()).unwrap();
     format!("{sequence} {version}: {before} -> {after}")
 }
 
@@ -104,20 +108,60 @@ fn what_did_not_happen_is_not_told() {
     });
 }
 
-/// The repository is gone when it is told: its names are not.
 #[test]
-fn names_outlive_their_repository() {
+fn a_repository_that_goes_is_told_version_by_version_and_its_names_outlive_it() {
     over_each(|world| async move {
         let world = world.with_domain().await;
         world.repository("r1", &[]).await;
-        world
-            .publish("r1", "ball", "1", "a", b"bytes", Then::Publish)
-            .await
-            .unwrap();
+        for (name, version) in [("ball", "1"), ("ball", "2"), ("kite", "1")] {
+            world
+                .publish("r1", name, version, "a", b"bytes", Then::Publish)
+                .await
+                .unwrap();
+        }
         let at = world.repository_at("r1");
         let deleted = world.catalog.delete_repository(&world.admin, &at).await;
         deleted.unwrap();
-        let lines: Vec<_> = waiting(&world).await.iter().map(told).collect();
-        assert_eq!(lines, ["2 1: none -> Published 1"]);
+        let happenings = waiting(&world).await;
+        let mut lines: Vec<_> = happenings
+            .iter()
+            .map(|happening| format!("{} {}", happening.package.name, told(happening)))
+            .collect();
+        lines.sort();
+        assert_eq!(
+            lines,
+            [
+                "ball 2 1: none -> Published 1",
+                "ball 3 2: none -> Published 1",
+                "ball 4 1: Published 1 -> none",
+                "ball 5 2: Published 1 -> none",
+                "kite 2 1: none -> Published 1",
+                "kite 3 1: Published 1 -> none",
+            ]
+        );
+        assert!(happenings.iter().all(|happening| happening.place == at));
+    });
+}
+
+#[test]
+fn sequences_go_on_growing_when_a_repository_is_made_again() {
+    over_each(|world| async move {
+        let world = world.with_domain().await;
+        let mut told = Vec::new();
+        for _ in 0..2 {
+            world.repository("r1", &[]).await;
+            let ball = world.publish("r1", "ball", "1", "a", b"bytes", Then::Publish);
+            ball.await.unwrap();
+            let at = world.repository_at("r1");
+            let deleted = world.catalog.delete_repository(&world.admin, &at).await;
+            deleted.unwrap();
+            let happenings = waiting(&world).await;
+            told.extend(happenings.into_iter().map(|one| (one.arn, one.sequence)));
+            take(&world).await;
+            world.clock.advance(Duration::from_secs(1));
+        }
+        assert_eq!(told.len(), 4);
+        let grows = told.windows(2).all(|two| two[0] < two[1]);
+        assert!(grows, "of one ARN they grow: {told:?}");
     });
 }

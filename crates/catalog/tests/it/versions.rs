@@ -1,6 +1,7 @@
 //! Status, disposal, deletion and copies.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use catalog::{
     Action, Copying, Error, FailureCode, Outcomes, PackageAt, Permit, Restriction, Restrictions,
@@ -244,5 +245,95 @@ fn copies_share_bytes_and_ignore_origin_controls() {
         );
         assert_eq!(copy(copying(&["1"], true, false)).await.successful.len(), 1);
         assert_eq!(world.read("to", "ball", "1", "f").await.unwrap(), b"one");
+    });
+}
+
+#[test]
+fn a_copy_over_another_version_is_one_change_of_it() {
+    over_each(|world| async move {
+        let world = world.with_domain().await;
+        world.repository("from", &[]).await;
+        world.repository("to", &[]).await;
+        for (repository, file, body) in [
+            ("from", "f", "one"),
+            ("from", "g", "both"),
+            ("to", "f", "other"),
+            ("to", "h", "gone"),
+        ] {
+            world
+                .publish(
+                    repository,
+                    "ball",
+                    "1",
+                    file,
+                    body.as_bytes(),
+                    Then::Publish,
+                )
+                .await
+                .unwrap();
+        }
+        let from = permit(&world, "from", Action::UpdatePackageVersionsStatus).await;
+        from.set_status(select(&["1"]), Status::Unlisted)
+            .await
+            .unwrap();
+        let told = world.catalog.happenings(100).await.unwrap().len();
+        let copying = Copying {
+            source: world.repository_at("from"),
+            destination: world.repository_at("to"),
+            package: package("ball"),
+            versions: vec!["1".parse().unwrap()],
+            revisions: BTreeMap::new(),
+            allow_overwrite: true,
+            include_from_upstream: false,
+        };
+        let copied = world.catalog.copy_versions(&world.admin, copying);
+        let copied = copied.await.unwrap().successful;
+        let original = permit(&world, "from", Action::DescribePackageVersion).await;
+        let (original, _) = original.version(&"1".parse().unwrap()).await.unwrap();
+        let expected = (original.revision, Some(Status::Unlisted));
+        assert_eq!(copied[&"1".parse().unwrap()], expected);
+
+        let happenings = world.catalog.happenings(100).await.unwrap();
+        let new: Vec<_> = happenings
+            .iter()
+            .filter(|one| one.place.name.as_str() == "to")
+            .collect();
+        assert_eq!(happenings.len(), told + 1);
+        let last = new.last().unwrap();
+        let files = |state: &Option<catalog::change::VersionState>| -> Vec<String> {
+            let assets = &state.as_ref().unwrap().assets;
+            assets.iter().map(|(name, ..)| name.to_string()).collect()
+        };
+        assert_eq!(files(&last.before), ["f", "h"]);
+        assert_eq!(files(&last.after), ["f", "g"]);
+    });
+}
+
+#[test]
+fn what_is_so_already_changes_nothing() {
+    over_each(|world| async move {
+        let world = world.with_domain().await;
+        world.repository("r1", &[]).await;
+        world
+            .publish("r1", "ball", "1", "f", b"f", Then::Publish)
+            .await
+            .unwrap();
+        let changed = async || {
+            let listing = world.open("r1").await.package(&package("ball")).await;
+            listing.unwrap().unwrap().changed
+        };
+        let permit = permit(&world, "r1", Action::UpdatePackageVersionsStatus).await;
+        let before = (changed().await, world.catalog.happenings(100).await);
+        world.clock.advance(Duration::from_secs(10));
+        let set = permit.set_status(select(&["1"]), Status::Published).await;
+        assert_eq!(set.unwrap().successful.len(), 1);
+        let after = (changed().await, world.catalog.happenings(100).await);
+        assert_eq!(after.0, before.0);
+        assert_eq!(after.1.unwrap(), before.1.unwrap());
+        permit
+            .set_status(select(&["1"]), Status::Unlisted)
+            .await
+            .unwrap();
+        assert!(changed().await > before.0);
     });
 }

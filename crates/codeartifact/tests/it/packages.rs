@@ -92,6 +92,43 @@ async fn bytes_that_are_not_what_was_signed_are_not_kept() {
 }
 
 #[tokio::test]
+async fn names_are_normalised_whether_or_not_their_format_is_served() {
+    let world = World::begin().await.with_repository().await;
+    let of = |format: &str, package: &str| {
+        let package = json!({"format": format, "package": package});
+        with(&repository("my-repository"), &package)
+    };
+    let controls = json!({"restrictions": {"publish": "BLOCK", "upstream": "ALLOW"}});
+    for (format, given, spelled) in [
+        ("nuget", "Newtonsoft.JSON", "newtonsoft.json"),
+        ("pypi", "Flatten_.JSON", "flatten-json"),
+    ] {
+        world
+            .ok(
+                "PutPackageOriginConfiguration",
+                with(&of(format, given), &controls),
+            )
+            .await;
+        for name in [given, spelled] {
+            let described = world.ok("DescribePackage", of(format, name)).await;
+            assert_eq!(described["package"]["name"], spelled);
+        }
+        let prefix = json!({"format": format, "packagePrefix": &given[..6]});
+        let members = with(&repository("my-repository"), &prefix);
+        let listed = world.ok("ListPackages", members).await;
+        assert_eq!(listed["packages"][0]["package"], spelled);
+    }
+    for (format, namespace) in [("swift", None), ("nuget", Some("x")), ("cargo", Some("x"))] {
+        let mut members = of(format, "p");
+        if let Some(namespace) = namespace {
+            members["namespace"] = json!(namespace);
+        }
+        let (code, message) = world.refused("DescribePackage", members).await;
+        assert_eq!(code, "ValidationException", "{format}: {message}");
+    }
+}
+
+#[tokio::test]
 async fn a_version_takes_assets_until_it_is_finished() {
     let world = World::begin().await.with_repository().await;
     let first = world.publish(unfinished("a.bin"), "a").await.unwrap();
@@ -113,7 +150,7 @@ async fn a_version_takes_assets_until_it_is_finished() {
         .await
         .unwrap_err();
     assert_eq!(held.code, "ResourceNotFoundException");
-    assert!(held.members.contains(&("resourceType", "asset".to_owned())));
+    assert_eq!(held.members, conflict.members);
     let listed = world
         .ok("ListPackageVersionAssets", version("hammer", "1.0"))
         .await;

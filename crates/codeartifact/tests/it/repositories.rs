@@ -40,6 +40,10 @@ async fn a_repository_is_created_described_changed_listed_and_deleted() {
     );
     let changed = world.ok("UpdateRepository", cleared).await;
     assert_eq!(changed["repository"].get("description"), None);
+    let plain = with(&repository("plain"), &json!({"description": ""}));
+    let made = world.ok("CreateRepository", plain).await;
+    assert_eq!(made["repository"].get("description"), None);
+    world.ok("DeleteRepository", repository("plain")).await;
     assert_eq!(changed["repository"]["upstreams"], json!([]));
 
     let described = world

@@ -11,6 +11,7 @@ use aws::percent::encode;
 use aws::sigv4::Credentials;
 use serde_json::{Value, json};
 
+use crate::described;
 use crate::server::{Call, Server, basic, packhouse, until};
 use crate::wire::{Answer, Wire, get};
 
@@ -27,7 +28,9 @@ impl Server {
         };
         let mut wire = Wire::open(&self.address);
         wire.send(self.signed(key, "packhouse", call));
-        wire.answer()
+        let answer = wire.answer();
+        described::check(method, target, &answer);
+        answer
     }
 
     /// Records, newest first.

@@ -7,6 +7,7 @@ mod audit;
 mod aws_command;
 mod commands;
 mod control;
+mod described;
 mod ending;
 mod house;
 mod issuer;
