@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use aws::{AccountId, Timestamp};
-use iam::{Caller, ResourcePolicy};
+use iam::{Caller, RequestTags, ResourcePolicy};
 use store::{Row, Tx};
 
 use crate::action::Action;
@@ -134,7 +134,7 @@ impl Catalog {
             domain: None,
             repository: None,
             group: None,
-            request_tags: Some(&tags),
+            request_tags: Some(RequestTags::Put(&tags)),
         };
         self.authorize(
             caller,

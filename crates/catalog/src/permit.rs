@@ -8,7 +8,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use aws::AccountId;
-use iam::{Ask, AuthorizeError, Caller};
+use iam::{Ask, AuthorizeError, Caller, RequestTags};
 
 use crate::action::Action;
 use crate::domain::{Domain, DomainAt};
@@ -52,8 +52,8 @@ pub(crate) struct Subject<'a> {
     pub(crate) domain: Option<&'a Domain>,
     pub(crate) repository: Option<&'a Repository>,
     pub(crate) group: Option<&'a PackageGroup>,
-    /// Tags that the request would set.
-    pub(crate) request_tags: Option<&'a [(String, String)]>,
+    /// What the request does to tags.
+    pub(crate) request_tags: Option<RequestTags<'a>>,
 }
 
 impl Catalog {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use aws::{AccountId, Timestamp};
-use iam::{Caller, ResourcePolicy};
+use iam::{Caller, RequestTags, ResourcePolicy};
 use store::{Row, Tx};
 
 use crate::action::Action;
@@ -211,7 +211,7 @@ impl Catalog {
             domain: map.as_ref().map(|map| &*map.domain),
             repository: None,
             group: None,
-            request_tags: Some(&tags),
+            request_tags: Some(RequestTags::Put(&tags)),
         };
         self.authorize(caller, Action::CreateRepository, subject(&either))
             .await?;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use iam::Caller;
+use iam::{Caller, RequestTags};
 
 use crate::action::Action;
 use crate::domain::{Domain, DomainAt, read_tags};
@@ -87,7 +87,12 @@ impl Catalog {
         let (kind, id) = at.named();
         let tags = checked(tags, self.0.limits.tags_per_resource, kind, id)?;
         let tagged = self
-            .tagged(caller, Action::TagResource, at, Some(&tags))
+            .tagged(
+                caller,
+                Action::TagResource,
+                at,
+                Some(RequestTags::Put(&tags)),
+            )
             .await?;
         let edit = move |present: &mut BTreeMap<String, String>| present.extend(tags.clone());
         self.edit_tags(tagged, Arc::new(edit)).await
@@ -95,13 +100,9 @@ impl Catalog {
 
     /// Removes the tags of these keys; keys that are not there are no error. Errors: `Denied`, `NotFound`.
     pub async fn untag(&self, caller: &Caller, at: &TaggedAt, keys: Vec<String>) -> Result<()> {
-        // Policies see the keys; of the values nothing is said.
-        let asked: Vec<_> = keys
-            .iter()
-            .map(|key| (key.clone(), String::new()))
-            .collect();
+        let removed = Some(RequestTags::Remove(&keys));
         let tagged = self
-            .tagged(caller, Action::UntagResource, at, Some(&asked))
+            .tagged(caller, Action::UntagResource, at, removed)
             .await?;
         let edit = move |present: &mut BTreeMap<String, String>| {
             present.retain(|key, _| !keys.contains(key));
@@ -115,7 +116,7 @@ impl Catalog {
         caller: &Caller,
         action: Action,
         at: &TaggedAt,
-        request_tags: Option<&[(String, String)]>,
+        request_tags: Option<RequestTags<'_>>,
     ) -> Result<Tagged> {
         let domain_at = at.domain();
         let map = self.find_domain(domain_at).await?;

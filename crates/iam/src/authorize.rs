@@ -20,6 +20,15 @@ use crate::{Error, Iam, ids};
 /// The resource of actions that have none.
 const NO_RESOURCE: &str = "*";
 
+/// What a request does to the tags of its resource.
+#[derive(Clone, Copy, Debug)]
+pub enum RequestTags<'a> {
+    /// It passes these: `aws:TagKeys`, and `aws:RequestTag/K` for each.
+    Put(&'a [(String, String)]),
+    /// It takes those of these keys away: `aws:TagKeys` alone.
+    Remove(&'a [String]),
+}
+
 /// A question about one action.
 #[derive(Clone, Copy, Debug)]
 pub struct Ask<'a> {
@@ -39,8 +48,8 @@ pub struct Ask<'a> {
     pub repository_policy: Option<&'a ResourcePolicy>,
     /// Tags of the domain, repository or package group; for packages, those of the repository.
     pub resource_tags: &'a [(String, String)],
-    /// Tags that the request passes; `None` for operations that pass none.
-    pub request_tags: Option<&'a [(String, String)]>,
+    /// What the request does to tags; `None` for operations that have nothing to do with them.
+    pub request_tags: Option<RequestTags<'a>>,
     /// Further condition keys, such as `sts:AWSServiceName`.
     pub context: &'a [(&'a str, String)],
 }
@@ -270,11 +279,17 @@ impl Iam {
         for (key, value) in ask.resource_tags {
             context.set(&format!("aws:ResourceTag/{key}"), value.as_str());
         }
-        if let Some(tags) = ask.request_tags {
-            context.set_list("aws:TagKeys", tags.iter().map(|(key, _)| key.as_str()));
-            for (key, value) in tags {
-                context.set(&format!("aws:RequestTag/{key}"), value.as_str());
+        match ask.request_tags {
+            Some(RequestTags::Put(tags)) => {
+                context.set_list("aws:TagKeys", tags.iter().map(|(key, _)| key.as_str()));
+                for (key, value) in tags {
+                    context.set(&format!("aws:RequestTag/{key}"), value.as_str());
+                }
             }
+            Some(RequestTags::Remove(keys)) => {
+                context.set_list("aws:TagKeys", keys.iter().map(String::as_str));
+            }
+            None => {}
         }
         for (key, value) in ask.context {
             context.set(key, value.as_str());
@@ -379,8 +394,20 @@ impl Ask<'_> {
             push_tags(&mut key, self.resource_tags);
         }
         if mentions.request_tags {
-            key.push_count(self.request_tags.is_some().into());
-            push_tags(&mut key, self.request_tags.unwrap_or_default());
+            match self.request_tags {
+                None => key.push_count(0),
+                Some(RequestTags::Put(tags)) => {
+                    key.push_count(1);
+                    push_tags(&mut key, tags);
+                }
+                Some(RequestTags::Remove(keys)) => {
+                    key.push_count(2);
+                    key.push_count(keys.len());
+                    for name in keys {
+                        key.push(name.as_bytes());
+                    }
+                }
+            }
         }
         key
     }

@@ -60,7 +60,7 @@ mod web_identity;
 pub use access_keys::Status;
 pub use accounts::{InvalidOrganizationId, NewAccount, OrganizationId};
 pub use authenticate::{NotAuthenticated, NotSignedBy};
-pub use authorize::{Ask, AuthorizeError, Denial, ResourcePolicy};
+pub use authorize::{Ask, AuthorizeError, Denial, RequestTags, ResourcePolicy};
 pub use caller::{Caller, Principal, Source};
 pub use error::{Error, InUse, Noun};
 pub use holders::HolderKind;

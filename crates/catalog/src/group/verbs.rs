@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use iam::Caller;
+use iam::{Caller, RequestTags};
 
 use super::pattern::{Association, GroupPattern};
 use super::rows::{insert, row_id};
@@ -54,7 +54,7 @@ impl Catalog {
             domain: map.as_ref().map(|map| &*map.domain),
             repository: None,
             group: None,
-            request_tags: Some(&tags),
+            request_tags: Some(RequestTags::Put(&tags)),
         };
         self.authorize(caller, Action::CreatePackageGroup, subject(&either))
             .await?;
@@ -107,7 +107,7 @@ impl Catalog {
         caller: &Caller,
         action: Action,
         at: &GroupAt,
-        request_tags: Option<&[(String, String)]>,
+        request_tags: Option<RequestTags<'_>>,
     ) -> Result<Permit<PackageGroup>> {
         let map = self.find_domain(&at.domain).await?;
         let group = map.as_ref().and_then(|map| map.groups.find(&at.pattern));

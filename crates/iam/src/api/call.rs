@@ -15,7 +15,7 @@ use super::params::{Paging, Params};
 use crate::authorize::Beside;
 use crate::lists::Part;
 use crate::tags::Tag;
-use crate::{Ask, Caller, Error, Iam, Principal};
+use crate::{Ask, Caller, Error, Iam, Principal, RequestTags};
 
 /// One call of an operation.
 #[derive(Clone, Copy)]
@@ -134,12 +134,7 @@ impl<'a> Call<'a> {
 
     /// Whether the caller may do this.
     pub(super) async fn authorize_to(&self, action: &str, asked: &Asked) -> Result<(), Fault> {
-        let tag_keys = asked.tag_keys.clone().map(|keys| ("aws:TagKeys", keys));
-        let beside = Beside {
-            trust: None,
-            lists: tag_keys.as_slice(),
-        };
-        self.authorize_beside(action, asked, &beside)
+        self.authorize_beside(action, asked, &Beside::default())
             .await
             .map_err(|error| refused(error, &asked.resource, asked.shown.as_deref()))
     }
@@ -173,7 +168,11 @@ impl<'a> Call<'a> {
             domain_policy: None,
             repository_policy: None,
             resource_tags: &asked.resource_tags,
-            request_tags: asked.request_tags.as_deref(),
+            request_tags: match (&asked.request_tags, &asked.tag_keys) {
+                (Some(tags), _) => Some(RequestTags::Put(tags)),
+                (None, Some(keys)) => Some(RequestTags::Remove(keys)),
+                (None, None) => None,
+            },
             context: &context,
         };
         if beside.trust.is_none() && beside.lists.is_empty() {

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use iam::{Ask, AuthorizeError, Caller, ResourcePolicy, Source};
+use iam::{Ask, AuthorizeError, Caller, RequestTags, ResourcePolicy, Source};
 
 use crate::house::{House, REPOSITORY, may};
 
@@ -210,6 +210,7 @@ async fn what_a_policy_looks_at_is_part_of_the_question(house: House) {
     let token = house.token(&signer).await;
     let tag = |value: &str| vec![("team".to_owned(), value.to_owned())];
     let (build, other) = (tag("build"), tag("other"));
+    let (team, cost) = (["team".to_owned()], ["cost".to_owned()]);
     let inside = from(&house, &token, "192.0.2.7", true).await;
     let mapped = from(&house, &token, "::ffff:192.0.2.7", true).await;
     let outside = from(&house, &token, "198.51.100.7", true).await;
@@ -249,21 +250,44 @@ async fn what_a_policy_looks_at_is_part_of_the_question(house: House) {
         (
             r#""StringEquals":{"aws:RequestTag/team":"build"}"#,
             Ask {
-                request_tags: Some(&build),
+                request_tags: Some(RequestTags::Put(&build)),
                 ..ask(&inside)
             },
             Ask {
-                request_tags: Some(&other),
+                request_tags: Some(RequestTags::Put(&other)),
                 ..ask(&inside)
             },
         ),
         (
             r#""Null":{"aws:TagKeys":"false"}"#,
             Ask {
-                request_tags: Some(&build),
+                request_tags: Some(RequestTags::Put(&build)),
                 ..ask(&inside)
             },
             ask(&inside),
+        ),
+        // Of tags that are taken away only the keys are there to be looked at.
+        (
+            r#""StringLike":{"aws:RequestTag/team":"*"}"#,
+            Ask {
+                request_tags: Some(RequestTags::Put(&build)),
+                ..ask(&inside)
+            },
+            Ask {
+                request_tags: Some(RequestTags::Remove(&team)),
+                ..ask(&inside)
+            },
+        ),
+        (
+            r#""ForAnyValue:StringEquals":{"aws:TagKeys":"team"}"#,
+            Ask {
+                request_tags: Some(RequestTags::Remove(&team)),
+                ..ask(&inside)
+            },
+            Ask {
+                request_tags: Some(RequestTags::Remove(&cost)),
+                ..ask(&inside)
+            },
         ),
         (
             r#""StringEquals":{"sts:AWSServiceName":"codeartifact.amazonaws.com"}"#,
