@@ -148,6 +148,15 @@ fn policy_type(kind: PolicyType) -> &'static str {
     }
 }
 
+/// How a role of another account says no, whether it denies, does not allow, or is not there.
+pub(crate) const SILENT: Reason = Reason::Implicit(PolicyType::Trust);
+
+fn is_about_trust(reason: &str) -> bool {
+    [SILENT, Reason::Explicit(PolicyType::Trust)]
+        .iter()
+        .any(|one| one.as_str() == reason)
+}
+
 impl Explained {
     /// The refusal that ended a request; `None` when it was not one that can be explained.
     pub(crate) fn of(draft: &Draft) -> Option<Self> {
@@ -190,16 +199,15 @@ impl Explained {
         })
     }
 
-    /// As an account may see it: what the policies of another account say is not told, only that they had a say. Of the
-    /// trust policy of a role not even that it denies, for then there is such a role.
+    /// As an account may see it: what the policies of another account say is not told, only that they had a say. A role that
+    /// does not let somebody in looks like one that is not there, so nothing is told of it that would tell them apart.
     fn shown_to(mut self, account: &AccountId) -> Self {
         let of_resource =
             |statement: &Statement| matches!(statement.policy_type.as_str(), "resource" | "trust");
         let (own, other) = (*account == self.account, *account == self.resource_account);
-        if !other && self.reason == Reason::Explicit(PolicyType::Trust).as_str() {
-            Reason::Implicit(PolicyType::Trust)
-                .as_str()
-                .clone_into(&mut self.reason);
+        if !other && is_about_trust(&self.reason) {
+            SILENT.as_str().clone_into(&mut self.reason);
+            self.statements.clear();
         }
         self.statements
             .retain(|statement| if of_resource(statement) { other } else { own });
@@ -430,6 +438,12 @@ mod tests {
             (
                 Reason::Explicit(Trust),
                 vec![statement(Trust, "role-trust", None, Some("NotThem"))],
+                own,
+                "P asked for a:B on R; no trust policy allows it.",
+            ),
+            (
+                Reason::Implicit(Trust),
+                vec![statement(Identity, "mine", None, None)],
                 own,
                 "P asked for a:B on R; no trust policy allows it.",
             ),

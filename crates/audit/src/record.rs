@@ -8,6 +8,7 @@ use iam::Evaluation;
 use iam::policy::{PolicyType, Reason};
 use serde_json::{Map, Value, json};
 
+use crate::decision::SILENT;
 use crate::draft::{Draft, Service, State, Who};
 use crate::fetches::{self, Times};
 use crate::identity::user_identity;
@@ -298,12 +299,15 @@ fn additional(draft: &Draft, state: &State, service: Service, evaluations: &[Eva
         }
     }
     if let Some(last) = evaluations.last() {
-        data["decision"] = json!(told_to_all(&state.who, last).as_str());
+        let of_others = is_others_trust(&state.who, last);
+        let reason = if of_others { SILENT } else { last.reason };
+        data["decision"] = json!(reason.as_str());
         // Of its own policies only: what others have written about it is theirs to see.
         let own = last
             .grounds
             .iter()
-            .filter(|ground| !matches!(ground.kind, PolicyType::Resource | PolicyType::Trust));
+            .filter(|ground| !matches!(ground.kind, PolicyType::Resource | PolicyType::Trust))
+            .filter(|_| !of_others);
         let policies: BTreeSet<_> = own
             .map(|ground| ground.arn.as_ref().unwrap_or(&ground.policy))
             .collect();
@@ -334,17 +338,13 @@ fn additional(draft: &Draft, state: &State, service: Service, evaluations: &[Eva
     data
 }
 
-/// Why, as every account that has a copy may read it: whoever takes a role of another account is not told that its trust
-/// policy denies, for then there is such a role.
-fn told_to_all(who: &Who, asked: &Evaluation) -> Reason {
-    match (asked.reason, who) {
-        (Reason::Explicit(PolicyType::Trust), Who::Caller(caller))
-            if *caller.account() != asked.owner =>
-        {
-            Reason::Implicit(PolicyType::Trust)
-        }
-        (reason, _) => reason,
-    }
+/// Whether a role of another account has said no: its record must look like that of one which is not there.
+fn is_others_trust(who: &Who, asked: &Evaluation) -> bool {
+    let is_of_trust = matches!(
+        asked.reason,
+        Reason::Explicit(PolicyType::Trust) | Reason::Implicit(PolicyType::Trust)
+    );
+    is_of_trust && matches!(who, Who::Caller(caller) if *caller.account() != asked.owner)
 }
 
 /// All accounts that a request concerns: the caller's, and those of what it asked for.

@@ -166,6 +166,68 @@ fn a_download_is_traced_to_the_call_that_made_its_token() {
     );
 }
 
+/// A role that denies, one that does not trust, and none at all: from another account they are one.
+#[test]
+fn nobody_learns_of_a_role_of_another_account_why_it_says_no() {
+    let server = Server::start(&[]);
+    let root = server.key("root-credentials");
+    let account = r#"{"accountId":"222233334444"}"#;
+    let made = server.own(&root, "POST", "/packhouse/v1/accounts", account);
+    let key = &made.json()["admin"];
+    let stranger = Credentials {
+        access_key_id: key["accessKeyId"].as_str().unwrap().parse().unwrap(),
+        secret_access_key: key["secretAccessKey"].as_str().unwrap().into(),
+        session_token: None,
+    };
+    let statement = |effect: &str, account: &str| json!({"Sid": effect, "Effect": effect, "Principal": {"AWS": account}, "Action": "sts:AssumeRole"});
+    let them = "222233334444";
+    for (role, statements) in [
+        (
+            "denies",
+            json!([statement("Allow", them), statement("Deny", them)]),
+        ),
+        ("distrusts", json!([statement("Allow", "111122223333")])),
+    ] {
+        let trust = json!({"Version": "2012-10-17", "Statement": statements}).to_string();
+        let role = [("RoleName", role), ("AssumeRolePolicyDocument", &trust)];
+        server.admin("iam", "CreateRole", &role);
+    }
+    let mut seen = Vec::new();
+    let mut ids = Vec::new();
+    for role in ["denies", "distrusts", "absent"] {
+        let arn = format!("arn:aws:iam::111122223333:role/{role}");
+        let form = format!(
+            "Action=AssumeRole&Version=2011-06-15&RoleSessionName=s1&RoleArn={}",
+            encode(&arn)
+        );
+        let answer = server.query(&stranger, "sts", &form);
+        assert_eq!(answer.status, 403, "{}", answer.text());
+        let id = answer.header("x-packhouse-decision").unwrap().to_owned();
+        let target = format!("/packhouse/v1/decisions/{id}");
+        let told = server.own(&stranger, "GET", &target, "").json();
+        let told = ["reason", "statements", "explanation"].map(|name| told[name].to_string());
+        seen.push(told.map(|text| text.replace(role, "ROLE")));
+        ids.push(id);
+    }
+    assert!(seen[0][2].ends_with("no trust policy allows it.\""));
+    assert!(seen.iter().all(|one| *one == seen[0]), "{seen:#?}");
+    let target = "/packhouse/v1/audit/events?eventName=AssumeRole";
+    let records = server.own(&stranger, "GET", target, "").json();
+    let records = records["events"].as_array().unwrap();
+    assert_eq!(records.len(), 3);
+    for record in records {
+        let data = &record["additionalEventData"];
+        assert_eq!(data["decision"], "implicit-trust");
+        assert!(data.get("policies").is_none());
+    }
+    // Whose role it is sees all of it.
+    assert!(
+        server
+            .why(&ids[0])
+            .contains("`Deny` of the role's trust policy denies it.")
+    );
+}
+
 #[test]
 fn a_refusal_names_its_decision_and_the_decision_explains_it() {
     let server = Server::start(&[]);
