@@ -85,6 +85,10 @@ others_are_answered() {
         eval "$("$PACKHOUSE_BIN" env --data "$PACKHOUSE_DATA" --root)"
         own POST accounts '{"accountId":"222233334444"}'
         answered 409 POST accounts '{"accountId":"222233334444"}'
+        own PUT accounts/222233334444/organization '{"organizationId":"o-acme000001"}'
+        own PUT accounts/222233334444/organization '{"organizationId":null}'
+        answered 400 PUT accounts/222233334444/organization '{"organizationId":"acme"}'
+        answered 404 PUT accounts/333344445555/organization '{"organizationId":null}'
     )
     answered 403 POST accounts '{"accountId":"333344445555"}'
     id=$(own POST machines '{"name":"build-01"}' | json machine.machineId)
@@ -93,6 +97,8 @@ others_are_answered() {
     own POST "machines/$id/code"
     own POST "machines/$id/disable"
     answered 400 POST machines/nothing/disable
+    own DELETE "machines/$id"
+    answered 404 DELETE "machines/$id"
     id=$(own POST webhooks '{"url":"https://hooks.example/","filter":{"formats":["generic"]}}' | json webhook.id)
     answered 400 POST webhooks '{"url":"nowhere"}'
     own GET webhooks
