@@ -52,6 +52,7 @@ pub(crate) fn run(flags: Flags) -> anyhow::Result<()> {
 
 async fn serve(config: Config) -> anyhow::Result<()> {
     let mut signals = Signals::new()?;
+    let _lock = setup::data_directory(&config)?.lock()?;
     let ground = setup::ground(&config).await?;
     let account = setup::first_account(&config, &ground.iam).await?;
     let house = setup::house(&config, ground, account).await?;
