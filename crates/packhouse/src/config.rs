@@ -82,6 +82,7 @@ pub(crate) struct Auth {
 #[derive(Debug, Clone)]
 pub(crate) struct Audit {
     pub(crate) directory: PathBuf,
+    pub(crate) to_stdout: bool,
     pub(crate) file_bytes: u64,
     pub(crate) file_age: Duration,
     pub(crate) keep: Duration,
@@ -104,6 +105,7 @@ impl Config {
     pub(crate) fn ledger(&self, account: AccountId) -> audit::Settings {
         let Audit {
             directory,
+            to_stdout,
             file_bytes,
             file_age,
             keep,
@@ -119,6 +121,7 @@ impl Config {
                 age: file_age,
                 keep,
             },
+            to_stdout,
             keep_records: keep,
             records,
             keep_decisions,
