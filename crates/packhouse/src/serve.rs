@@ -38,6 +38,9 @@ pub(crate) fn run(flags: Flags) -> anyhow::Result<()> {
     let sources = Sources::read(flags, crate::environment());
     let config = sources.config()?;
     let _logging = logging::start(config.log, &config.log_level)?;
+    for told in sources.exposed() {
+        tracing::warn!("{told}");
+    }
     raise_file_limit();
     keep_memory_private();
     let runtime = tokio::runtime::Builder::new_multi_thread()
