@@ -11,6 +11,7 @@
 //! still), drafts are counted instead, and the count is recorded.
 
 use std::collections::BTreeMap;
+use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -52,6 +53,8 @@ pub struct Settings {
     pub directory: PathBuf,
     /// How large and old files get.
     pub files: Keeping,
+    /// Whether standard output gets every line too.
+    pub to_stdout: bool,
     /// How long records are kept in the table.
     pub keep_records: Duration,
     /// And how many, at most.
@@ -521,15 +524,27 @@ impl Writer {
     }
 }
 
-/// Appends lines to the file; what it cannot take is still kept in the database.
+/// Appends lines to the file, and to standard output if that is wanted; what these cannot take is still kept in the database.
 async fn file(inner: &Arc<Inner>, lines: Vec<u8>, now: Timestamp) {
-    let files = Arc::clone(inner);
+    let ours = Arc::clone(inner);
     let written = tokio::task::spawn_blocking(move || {
-        let mut files = files.files.lock().unwrap_or_else(PoisonError::into_inner);
-        files.write(&lines, now)
+        let mut files = ours.files.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = files.write(&lines, now);
+        let shown = if ours.settings.to_stdout {
+            let mut out = io::stdout().lock();
+            out.write_all(&lines).and_then(|()| out.flush())
+        } else {
+            Ok(())
+        };
+        (kept, shown)
     });
-    if let Ok(Err(error)) = written.await {
-        inner.counters.failures.fetch_add(1, Ordering::Relaxed);
-        tracing::error!(%error, "records cannot be written into their file");
+    let Ok((kept, shown)) = written.await else {
+        return;
+    };
+    for (written, place) in [(kept, "their file"), (shown, "standard output")] {
+        if let Err(error) = written {
+            inner.counters.failures.fetch_add(1, Ordering::Relaxed);
+            tracing::error!(%error, "records cannot be written to {place}");
+        }
     }
 }

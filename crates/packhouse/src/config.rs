@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Display};
 use std::io;
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
@@ -82,6 +83,7 @@ pub(crate) struct Auth {
 #[derive(Debug, Clone)]
 pub(crate) struct Audit {
     pub(crate) directory: PathBuf,
+    pub(crate) to_stdout: bool,
     pub(crate) file_bytes: u64,
     pub(crate) file_age: Duration,
     pub(crate) keep: Duration,
@@ -104,6 +106,7 @@ impl Config {
     pub(crate) fn ledger(&self, account: AccountId) -> audit::Settings {
         let Audit {
             directory,
+            to_stdout,
             file_bytes,
             file_age,
             keep,
@@ -119,6 +122,7 @@ impl Config {
                 age: file_age,
                 keep,
             },
+            to_stdout,
             keep_records: keep,
             records,
             keep_decisions,
@@ -268,6 +272,36 @@ impl Sources {
         } else {
             Err(Mistakes(reader.mistakes))
         }
+    }
+
+    /// A sentence for each secret that stands in a file which others than its owner may read.
+    pub(crate) fn exposed(&self) -> Vec<String> {
+        let is_exposed = |origin: &Origin| match origin {
+            Origin::File(path) | Origin::Detected(path) => {
+                std::fs::metadata(path).is_ok_and(|meta| meta.permissions().mode() & 0o077 != 0)
+            }
+            _ => false,
+        };
+        let upstreams = self
+            .raw
+            .upstreams()
+            .values()
+            .map(|one| ("upstream", false, one));
+        let others = SETTINGS.iter().flat_map(|setting| {
+            let is_secret = setting.form == Form::Secret;
+            let written = self.raw.all(setting.name).iter();
+            written.map(move |one| (setting.name, is_secret, one))
+        });
+        let secrets = others.chain(upstreams).filter(|(_, is_secret, one)| {
+            (*is_secret || without_password(&one.text) != one.text) && is_exposed(&one.origin)
+        });
+        let told = secrets.map(|(name, _, one)| {
+            format!(
+                "`{name}` ({}) holds a secret, and others than the file's owner may read it",
+                one.origin
+            )
+        });
+        told.collect()
     }
 
     /// Where a setting's value comes from.

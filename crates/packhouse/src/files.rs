@@ -1,6 +1,7 @@
 //! Files in the data directory that people and the command line read.
 //!
 //! ```text
+//! DIR/lock                empty                         locked by the server that runs
 //! DIR/address             127.0.0.1:7070                where the running server listens
 //! DIR/aws-config          an AWS config file            endpoint and region, for `packhouse env`
 //! DIR/certificate         DER                           of a server that speaks TLS, for commands that ask it
@@ -16,6 +17,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail, ensure};
 use aws::{AccountId, SecretString};
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 
 /// The files of one data directory.
 #[derive(Debug, Clone)]
@@ -51,6 +54,26 @@ impl Files {
             .recursive(true)
             .mode(0o700)
             .create(&self.directory)
+    }
+
+    /// Makes the directory the caller's own for as long as the file is open. Errors: it is another server's.
+    ///
+    /// Two on one `PostgreSQL` would write one file of records and say two addresses in one place.
+    pub(crate) fn lock(&self) -> anyhow::Result<File> {
+        let shown = self.directory.display();
+        let path = self.directory.join("lock");
+        let mut options = OpenOptions::new();
+        let file = options.create(true).append(true).mode(0o600).open(&path);
+        let file =
+            file.with_context(|| format!("cannot write into the data directory `{shown}`"))?;
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(file),
+            Err(Errno::WOULDBLOCK) => bail!(
+                "the data directory `{shown}` is in use by another process\nhint: give each server a directory of its own; \
+                 with PostgreSQL they may share database, blobs and master key"
+            ),
+            Err(error) => Err(error).with_context(|| format!("cannot lock `{}`", path.display())),
+        }
     }
 
     pub(crate) fn root_credentials(&self) -> PathBuf {

@@ -108,12 +108,6 @@ impl Metrics {
     fn write(&self, page: &mut String, audit: Counts) -> std::fmt::Result {
         writeln!(
             page,
-            "# HELP packhouse_build_info Which version runs.\n# TYPE packhouse_build_info gauge\n\
-             packhouse_build_info{{version=\"{}\"}} 1",
-            env!("CARGO_PKG_VERSION")
-        )?;
-        writeln!(
-            page,
             "# HELP packhouse_requests_total Requests answered.\n# TYPE packhouse_requests_total counter"
         )?;
         for (face, counters) in &self.faces {
@@ -164,6 +158,17 @@ impl Metrics {
                 "packhouse_sent_bytes_total{{face=\"{face}\"}} {bytes}"
             )?;
         }
+        self.write_process(page, audit)
+    }
+
+    /// What has no face.
+    fn write_process(&self, page: &mut String, audit: Counts) -> std::fmt::Result {
+        writeln!(
+            page,
+            "# HELP packhouse_build_info Which version runs.\n# TYPE packhouse_build_info gauge\n\
+             packhouse_build_info{{version=\"{}\"}} 1",
+            env!("CARGO_PKG_VERSION")
+        )?;
         let counted = |count| i64::try_from(count).unwrap_or(i64::MAX);
         for (name, kind, about, value) in [
             (

@@ -38,6 +38,9 @@ pub(crate) fn run(flags: Flags) -> anyhow::Result<()> {
     let sources = Sources::read(flags, crate::environment());
     let config = sources.config()?;
     let _logging = logging::start(config.log, &config.log_level)?;
+    for told in sources.exposed() {
+        tracing::warn!("{told}");
+    }
     raise_file_limit();
     keep_memory_private();
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -52,6 +55,7 @@ pub(crate) fn run(flags: Flags) -> anyhow::Result<()> {
 
 async fn serve(config: Config) -> anyhow::Result<()> {
     let mut signals = Signals::new()?;
+    let _lock = setup::data_directory(&config)?.lock()?;
     let ground = setup::ground(&config).await?;
     let account = setup::first_account(&config, &ground.iam).await?;
     let house = setup::house(&config, ground, account).await?;

@@ -30,12 +30,19 @@ pub(crate) struct Ground {
     pub(crate) clock: Clock,
 }
 
+/// The data directory, made if it is not there.
+pub(crate) fn data_directory(config: &Config) -> anyhow::Result<Files> {
+    let files = Files::new(&config.data);
+    files.make_directory().with_context(|| {
+        let data = config.data.display();
+        format!("cannot make the data directory `{data}`")
+    })?;
+    Ok(files)
+}
+
 /// Opens the database, then what is sealed in it.
 pub(crate) async fn ground(config: &Config) -> anyhow::Result<Ground> {
-    let data = config.data.display();
-    Files::new(&config.data)
-        .make_directory()
-        .with_context(|| format!("cannot make the data directory `{data}`"))?;
+    data_directory(config)?;
     // The database first: it tells two processes on one directory apart, and only one of them may make a key.
     let database = Database::open(&config.database)
         .await

@@ -43,6 +43,7 @@ async fn ledgers(world: &World, read_window: Duration) -> Vec<Ledger> {
                 age: DAY,
                 keep: DAY,
             },
+            to_stdout: false,
             keep_records: 90 * DAY,
             records: 3,
             keep_decisions: DAY,

@@ -73,6 +73,7 @@ impl World {
                 age: day,
                 keep: day,
             },
+            to_stdout: false,
             keep_records: 90 * day,
             records: 1000,
             keep_decisions: 30 * day,

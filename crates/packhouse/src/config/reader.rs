@@ -117,6 +117,7 @@ impl Reader<'_> {
             },
             audit: Audit {
                 directory: PathBuf::from(self.text_or("audit-directory", &data)),
+                to_stdout: self.value("audit-stdout"),
                 file_bytes: self.number("audit-file-bytes", 1..=u64::MAX),
                 file_age: self.hours("audit-file-hours"),
                 keep: self.days("audit-days"),

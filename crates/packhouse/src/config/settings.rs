@@ -182,6 +182,8 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "After a request to stop: how long a running transfer may go without a byte before it is cut off."),
     setting("audit-directory", "DIR", "", Text,
         "Where the files of the audit log are written. Without it `audit` in the data directory."),
+    setting("audit-stdout", "", "false", Switch,
+        "Writes each record of the audit log to standard output too, one JSON object a line: for containers, whose output is gathered."),
     setting("audit-file-bytes", "BYTES", "104857600", Text,
         "A file of the audit log that has grown so large is put away, and a new one begun."),
     setting("audit-file-hours", "HOURS", "24", Text,

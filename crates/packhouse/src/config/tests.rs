@@ -212,6 +212,27 @@ fn secrets_are_not_shown() {
 }
 
 #[test]
+fn secrets_in_a_file_that_others_may_read_are_told() {
+    let file = "database = \"postgres://u:hush@db.example/p\"\nregion = \"eu-west-1\"\n[blobs]\nlocation = \"s3://b/p\"\n\
+                access-key-id = \"AKIA\"\nsecret-access-key = \"hush\"\n[upstreams]\n\
+                \"public:npmjs\" = \"https://u:hush@npm.example/\"\n\"public:pypi\" = \"https://pypi.example/\"\n";
+    let (directory, data) = in_directory(file, "");
+    let path = directory.path().join("packhouse.toml");
+    for (mode, expected) in [(0o600, 0), (0o640, 3), (0o604, 3)] {
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+        let told = sources(&["--data", &data], &[]).exposed();
+        assert_eq!(told.len(), expected, "{told:?}");
+        assert!(!told.concat().contains("hush"), "{told:?}");
+    }
+    let environment = [("PACKHOUSE_BLOBS_SECRET_ACCESS_KEY", "hush")];
+    assert!(
+        sources(&["--data", "/nowhere/at/all"], &environment)
+            .exposed()
+            .is_empty()
+    );
+}
+
+#[test]
 fn plain_http_beyond_loopback_must_be_wanted() {
     assert!(
         sources(&["--listen", "0.0.0.0:7070"], &[])

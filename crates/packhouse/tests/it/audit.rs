@@ -610,3 +610,19 @@ fn records_outlive_the_process() {
     assert_eq!(named(&records, "CreateRepository").len(), 1);
     assert_eq!(named(&records, "CreateDomain").len(), 1);
 }
+
+#[test]
+fn standard_output_gets_the_lines_of_the_file_if_that_is_wanted() {
+    for (arguments, wanted) in [(&["--audit-stdout"][..], true), (&[], false)] {
+        let mut server = Server::start(arguments);
+        server.make_repository("app");
+        server.terminate();
+        assert!(server.wait().success());
+        let filed = server.audit_files();
+        assert!(
+            filed.contains("\"eventName\":\"CreateRepository\""),
+            "{filed}"
+        );
+        assert_eq!(server.out(), if wanted { filed } else { String::new() });
+    }
+}

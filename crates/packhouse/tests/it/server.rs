@@ -90,6 +90,11 @@ impl Server {
         fs::read_to_string(self.directory.path().join("log")).unwrap()
     }
 
+    /// All that was written to standard output so far.
+    pub(crate) fn out(&self) -> String {
+        fs::read_to_string(self.directory.path().join("out")).unwrap()
+    }
+
     pub(crate) fn terminate(&self) {
         let killed = Command::new("kill")
             .args(["-TERM", &self.child.id().to_string()])
@@ -317,11 +322,11 @@ fn run(directory: &Path, arguments: &[String], listen: &str, ahead: Duration) ->
     if address.exists() {
         fs::remove_file(&address).unwrap();
     }
-    let log = File::options()
-        .create(true)
-        .append(true)
-        .open(directory.join("log"))
-        .unwrap();
+    let append = |name| {
+        let mut options = File::options();
+        let options = options.create(true).append(true);
+        options.open(directory.join(name)).unwrap()
+    };
     let mut command = packhouse();
     if !ahead.is_zero() {
         command
@@ -334,8 +339,8 @@ fn run(directory: &Path, arguments: &[String], listen: &str, ahead: Duration) ->
         .arg(&data)
         .args(arguments)
         .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(log)
+        .stdout(append("out"))
+        .stderr(append("log"))
         .spawn()
         .unwrap();
     let address = until("the server listens", || {

@@ -85,8 +85,15 @@ fn the_first_start_makes_keys_that_a_restart_keeps() {
 #[test]
 fn a_second_server_on_the_same_directory_is_refused() {
     let server = Server::start(&[]);
-    let said = refused(&server.data(), &["--listen", "127.0.0.1:0"]);
-    assert!(said.contains("in use by another process"), "{said}");
+    let elsewhere = tempfile::tempdir().unwrap();
+    let elsewhere = format!("sqlite:{}/db", elsewhere.path().display());
+    for arguments in [
+        &["--listen", "127.0.0.1:0"][..],
+        &["--database", &elsewhere],
+    ] {
+        let said = refused(&server.data(), arguments);
+        assert!(said.contains("in use by another process"), "{said}");
+    }
     assert_eq!(get(&server.address, "/readyz", "").status, 200);
 }
 

@@ -160,12 +160,11 @@ async fn until_it_breaks(
         if let Err(error) = ask(&client, &format!("LISTEN {CHANNEL}")).await {
             return error;
         }
-        match first.take() {
-            Some(ready) => drop(ready.send(Ok(()))),
-            None => {
-                tracing::info!("the connection that listens to other nodes is there again");
-                shared.listeners.tell(&Touched::Everything);
-            }
+        if let Some(ready) = first.take() {
+            drop(ready.send(Ok(())));
+        } else {
+            tracing::info!("the connection that listens to other nodes is there again");
+            shared.listeners.tell(&Touched::Everything);
         }
         loop {
             heard.now();
