@@ -1,6 +1,6 @@
 //! A document that a client puts: a version to publish, or marks for versions that are there.
 
-use std::io;
+use std::io::{self, Read, Seek};
 
 use bytes::Bytes;
 use catalog::{
@@ -310,8 +310,8 @@ async fn publish(
         ),
         None => None,
     };
-    let (mut reader, size_bytes) = (received.reader(), received.size_bytes());
-    let tarball = tokio::task::spawn_blocking(move || Tarball::read(&mut reader, size_bytes)).await;
+    let (reader, size_bytes) = (received.reader(), received.size_bytes());
+    let tarball = tokio::task::spawn_blocking(move || look_through(reader, size_bytes)).await;
     let tarball = tarball
         .map_err(|error| Error::Internal(Box::new(error)))?
         .map_err(|problem| Error::Invalid(format!("the tarball cannot be read: {problem}")))?;
@@ -348,6 +348,15 @@ async fn publish(
     publication.describe(described);
     publication.commit(Then::Publish).await?;
     Ok(done(StatusCode::CREATED, package, &id.version))
+}
+
+fn look_through(mut reader: impl Read + Seek, size_bytes: u64) -> Result<Tarball, String> {
+    let mut tarball = Tarball::read(&mut reader, size_bytes)?;
+    if let Some(directory) = manifest::command_directory(&tarball.package_json) {
+        reader.rewind().map_err(|error| error.to_string())?;
+        tarball.find_commands(reader, size_bytes, &directory)?;
+    }
+    Ok(tarball)
 }
 
 fn check_promise(promise: &Promise, size_bytes: u64, digests: &Digests) -> Result<(), Error> {
@@ -432,7 +441,9 @@ fn describe_version(
             stated.version
         )));
     }
-    let differing = differences(&own, &sent);
+    let mut differing = differences(&own, &sent);
+    // The client has listed the commands, as is done here.
+    differing.retain(|key| *key != "bin" || tarball.commands.is_empty());
     if !differing.is_empty() {
         tracing::warn!(
             package = name,
