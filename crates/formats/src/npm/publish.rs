@@ -40,7 +40,7 @@ pub(crate) struct Sent<'a> {
     #[serde(borrow, default)]
     pub(crate) versions: Option<Unique<'a>>,
     #[serde(borrow, default, rename = "_attachments")]
-    attachments: Option<Unique<'a>>,
+    pub(crate) attachments: Option<Unique<'a>>,
     #[serde(borrow, default)]
     pub(crate) users: Option<&'a RawValue>,
     #[serde(borrow, default)]
@@ -244,6 +244,7 @@ fn attached(
     package: &PackageId,
     version: &str,
 ) -> Result<(Option<u64>, Option<String>), Error> {
+    let mut has_tarball = false;
     let mut size_bytes = None;
     let mut bundle = None;
     for (file, value) in attachments.iter() {
@@ -263,6 +264,9 @@ fn attached(
         let members = Members::parse(value.get())
             .map_err(|_| Error::Invalid(format!("the attachment `{file}` is not an object")))?;
         if file.strip_suffix(".tgz").is_some() {
+            if std::mem::replace(&mut has_tarball, true) {
+                return Err(Error::Invalid("the document has two tarballs".to_owned()));
+            }
             size_bytes = members
                 .get("length")
                 .and_then(|length| length.get().parse().ok());
