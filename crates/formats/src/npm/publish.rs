@@ -28,6 +28,9 @@ use crate::upload;
 /// Bytes of a body, at most: what CodeArtifact takes. In base64 a tarball of 1.5 GiB is as long.
 const BODY_BYTES: u64 = 2 << 30;
 
+/// Bytes of what proves where a version comes from, at most: a bundle has some ten thousand.
+const BUNDLE_BYTES: usize = 1 << 20;
+
 /// A document, without the bytes of its tarball.
 #[derive(Deserialize)]
 pub(crate) struct Sent<'a> {
@@ -271,7 +274,13 @@ fn attached(
                 .get("length")
                 .and_then(|length| length.get().parse().ok());
         } else {
-            bundle = members.text("data").map(Into::into);
+            let text = members.text("data").unwrap_or_default();
+            if text.len() > BUNDLE_BYTES {
+                return Err(Error::Invalid(format!(
+                    "the attachment `{file}` has more than {BUNDLE_BYTES} bytes"
+                )));
+            }
+            bundle = Some(text.into_owned());
         }
     }
     Ok((size_bytes, bundle))

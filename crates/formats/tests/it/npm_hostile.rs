@@ -138,6 +138,19 @@ fn attachments() -> Vec<(&'static str, Value)> {
             }),
         ),
         (
+            "a bundle that is too large",
+            changed(|body| {
+                body["_attachments"]["leaf-1.0.0.sigstore"] =
+                    json!({"data": format!("\"{}\"", "x".repeat(1 << 20))});
+            }),
+        ),
+        (
+            "a bundle without text",
+            changed(|body| {
+                body["_attachments"]["leaf-1.0.0.sigstore"] = json!({"length": 2});
+            }),
+        ),
+        (
             "a bundle that is none",
             changed(|body| {
                 body["_attachments"]["leaf-1.0.0.sigstore"] = json!({"data": "{}"});
