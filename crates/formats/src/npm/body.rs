@@ -11,14 +11,13 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use bytes::Bytes;
 use memchr::memchr2;
 
+use super::json::DEPTH;
+
 /// Bytes of the document of a publication without its attachments, at most.
 const METADATA_BYTES: usize = 16 << 20;
 
 /// Bytes of a document without attachments, at most: clients that deprecate send all of a packument back.
 const DOCUMENT_BYTES: usize = 100 << 20;
-
-/// Objects and lists within each other, at most.
-const DEPTH: usize = 100;
 
 /// Standard base64 in which nothing is forgiven.
 const STRICT: GeneralPurpose = GeneralPurpose::new(

@@ -31,8 +31,21 @@ pub(crate) async fn put(
     let Some(versions) = sent.versions.as_ref().filter(|_| sent.users.is_none()) else {
         return Ok(refusal(StatusCode::FORBIDDEN, MANAGED_BY_IAM));
     };
+    let attached = sent.attachments.as_ref().map_or(0, |all| all.0.len());
+    if attached > 0 {
+        return Err(Error::Invalid(
+            "nothing that is attached is a tarball".to_owned(),
+        ));
+    }
     let wanted = deprecations(&versions.0)?;
-    let changes = deprecate(repository, package, wanted).await?;
+    let listing = listing(repository, package).await?;
+    let is_sent = |listed: &ListedVersion| versions.0.get(listed.version.as_str()).is_some();
+    if !listing.versions.iter().any(is_sent) {
+        return Err(Error::Invalid(
+            "no tarball is attached, and none of the versions is there".to_owned(),
+        ));
+    }
+    let changes = deprecate(repository, &listing, wanted).await?;
     if !changes.is_empty() {
         let versions = changes.keys().cloned().collect();
         repository
@@ -64,10 +77,10 @@ fn deprecations(versions: &Members<'_>) -> Result<BTreeMap<Version, String>, Err
 /// taken first.
 async fn deprecate(
     repository: &OpenRepository,
-    package: &PackageId,
+    listing: &Listing,
     mut wanted: BTreeMap<Version, String>,
 ) -> Result<BTreeMap<Version, String>, Error> {
-    let listing = listing(repository, package).await?;
+    let package = &listing.package;
     for listed in &listing.versions {
         if wanted
             .get(&listed.version)

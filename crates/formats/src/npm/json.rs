@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
 
+use memchr::memchr2;
 use serde::de::{DeserializeSeed, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
@@ -50,6 +51,39 @@ pub(crate) fn text(value: &RawValue) -> Option<Cow<'_, str>> {
     serde_json::from_str::<Text<'_>>(value.get())
         .ok()
         .map(|text| text.0)
+}
+
+/// Objects and lists within each other, at most, in whatever comes from outside.
+pub(crate) const DEPTH: usize = 100;
+
+/// Whether objects and lists stand within each other more than [`DEPTH`] deep. Values that are passed on unread are not
+/// looked into otherwise.
+pub(crate) fn is_too_deep(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let (mut at, mut depth) = (0, 0_usize);
+    while let Some(byte) = bytes.get(at) {
+        match byte {
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            b'"' => {
+                at += 1;
+                while let Some(length) = memchr2(b'"', b'\\', bytes.get(at..).unwrap_or_default()) {
+                    at += length;
+                    if bytes[at] == b'"' {
+                        break;
+                    }
+                    // What follows a backslash ends nothing.
+                    at += 2;
+                }
+            }
+            _ => {}
+        }
+        if depth > DEPTH {
+            return true;
+        }
+        at += 1;
+    }
+    false
 }
 
 /// What a value is, as far as it matters here.
@@ -226,6 +260,31 @@ mod tests {
         assert_eq!(members.text("a").unwrap(), "ä");
         assert!(serde_json::from_str::<Unique<'_>>(r#"{"a":1,"a":1}"#).is_err());
         assert!(serde_json::from_str::<Unique<'_>>(r#"{"a":1,"\u0061":1}"#).is_err());
+    }
+
+    #[test]
+    fn depth_is_counted_outside_of_strings() {
+        let nested = |depth: usize| {
+            format!(
+                "{{\"a\":{}{}}}",
+                "[".repeat(depth - 1),
+                "]".repeat(depth - 1)
+            )
+        };
+        let brackets = "[{".repeat(DEPTH);
+        for (text, expected) in [
+            (nested(DEPTH), false),
+            (nested(DEPTH + 1), true),
+            (format!(r#"{{"a":"{brackets}"}}"#), false),
+            (format!(r#"{{"\\\"{brackets}":1}}"#), false),
+            (format!(r#"{{"a\\":{}}}"#, "[".repeat(DEPTH)), true),
+            ("[{}]".repeat(DEPTH), false),
+            (r#"{"unended"#.to_owned(), false),
+            (r#"{"unended\"#.to_owned(), false),
+            (String::new(), false),
+        ] {
+            assert_eq!(is_too_deep(&text), expected, "{text}");
+        }
     }
 
     #[test]

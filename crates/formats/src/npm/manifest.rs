@@ -1,5 +1,7 @@
 //! What a `package.json` says: in the catalog's words, and as the document that is kept of a version.
 
+use std::collections::BTreeMap;
+
 use catalog::{Dependency, License, Manifest, Version};
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -80,6 +82,21 @@ pub(crate) fn readme(sent: Option<&str>, tarball: Option<&Tarball>) -> Option<(S
     }
 }
 
+/// The directory in which every file is a command, of a package that names one and no commands: npm's own client lists
+/// them when it publishes, and no other looks for them when it installs.
+pub(crate) fn command_directory(package_json: &str) -> Option<String> {
+    let package = Members::parse(package_json).ok()?;
+    if package.get("bin").is_some() {
+        return None;
+    }
+    let directory = package.object("directories")?.text("bin")?.into_owned();
+    let parts = directory
+        .split('/')
+        .filter(|part| !matches!(*part, "" | "."));
+    let parts: Vec<_> = parts.collect();
+    (!parts.is_empty() && !parts.contains(&"..")).then(|| parts.join("/"))
+}
+
 /// The document that is kept of a version: its `package.json`, what the client adds, what was found in the tarball.
 pub(crate) fn compose(
     package: &Members<'_>,
@@ -108,6 +125,17 @@ pub(crate) fn compose(
             ("version", _) => object.text(key, version.as_str()),
             _ => object.raw(key, value.get()),
         }
+    }
+    if !tarball.commands.is_empty() {
+        let commands = tarball.commands.iter().map(|path| {
+            let (_, name) = path.rsplit_once('/').unwrap_or(("", path));
+            (name, path)
+        });
+        let mut bin = Object::begin(object.member("bin"));
+        for (name, path) in commands.collect::<BTreeMap<_, _>>() {
+            bin.text(name, path);
+        }
+        bin.end();
     }
     for key in ADDED {
         if let Some(value) = sent.get(key) {

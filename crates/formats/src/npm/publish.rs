@@ -1,6 +1,6 @@
 //! A document that a client puts: a version to publish, or marks for versions that are there.
 
-use std::io;
+use std::io::{self, Read, Seek};
 
 use bytes::Bytes;
 use catalog::{
@@ -28,6 +28,9 @@ use crate::upload;
 /// Bytes of a body, at most: what CodeArtifact takes. In base64 a tarball of 1.5 GiB is as long.
 const BODY_BYTES: u64 = 2 << 30;
 
+/// Bytes of what proves where a version comes from, at most: a bundle has some ten thousand.
+const BUNDLE_BYTES: usize = 1 << 20;
+
 /// A document, without the bytes of its tarball.
 #[derive(Deserialize)]
 pub(crate) struct Sent<'a> {
@@ -40,7 +43,7 @@ pub(crate) struct Sent<'a> {
     #[serde(borrow, default)]
     pub(crate) versions: Option<Unique<'a>>,
     #[serde(borrow, default, rename = "_attachments")]
-    attachments: Option<Unique<'a>>,
+    pub(crate) attachments: Option<Unique<'a>>,
     #[serde(borrow, default)]
     pub(crate) users: Option<&'a RawValue>,
     #[serde(borrow, default)]
@@ -244,6 +247,7 @@ fn attached(
     package: &PackageId,
     version: &str,
 ) -> Result<(Option<u64>, Option<String>), Error> {
+    let mut has_tarball = false;
     let mut size_bytes = None;
     let mut bundle = None;
     for (file, value) in attachments.iter() {
@@ -263,11 +267,20 @@ fn attached(
         let members = Members::parse(value.get())
             .map_err(|_| Error::Invalid(format!("the attachment `{file}` is not an object")))?;
         if file.strip_suffix(".tgz").is_some() {
+            if std::mem::replace(&mut has_tarball, true) {
+                return Err(Error::Invalid("the document has two tarballs".to_owned()));
+            }
             size_bytes = members
                 .get("length")
                 .and_then(|length| length.get().parse().ok());
         } else {
-            bundle = members.text("data").map(Into::into);
+            let text = members.text("data").unwrap_or_default();
+            if text.len() > BUNDLE_BYTES {
+                return Err(Error::Invalid(format!(
+                    "the attachment `{file}` has more than {BUNDLE_BYTES} bytes"
+                )));
+            }
+            bundle = Some(text.into_owned());
         }
     }
     Ok((size_bytes, bundle))
@@ -310,8 +323,8 @@ async fn publish(
         ),
         None => None,
     };
-    let (mut reader, size_bytes) = (received.reader(), received.size_bytes());
-    let tarball = tokio::task::spawn_blocking(move || Tarball::read(&mut reader, size_bytes)).await;
+    let (reader, size_bytes) = (received.reader(), received.size_bytes());
+    let tarball = tokio::task::spawn_blocking(move || look_through(reader, size_bytes)).await;
     let tarball = tarball
         .map_err(|error| Error::Internal(Box::new(error)))?
         .map_err(|problem| Error::Invalid(format!("the tarball cannot be read: {problem}")))?;
@@ -348,6 +361,15 @@ async fn publish(
     publication.describe(described);
     publication.commit(Then::Publish).await?;
     Ok(done(StatusCode::CREATED, package, &id.version))
+}
+
+fn look_through(mut reader: impl Read + Seek, size_bytes: u64) -> Result<Tarball, String> {
+    let mut tarball = Tarball::read(&mut reader, size_bytes)?;
+    if let Some(directory) = manifest::command_directory(&tarball.package_json) {
+        reader.rewind().map_err(|error| error.to_string())?;
+        tarball.find_commands(reader, size_bytes, &directory)?;
+    }
+    Ok(tarball)
 }
 
 fn check_promise(promise: &Promise, size_bytes: u64, digests: &Digests) -> Result<(), Error> {
@@ -432,7 +454,9 @@ fn describe_version(
             stated.version
         )));
     }
-    let differing = differences(&own, &sent);
+    let mut differing = differences(&own, &sent);
+    // The client has listed the commands, as is done here.
+    differing.retain(|key| *key != "bin" || tarball.commands.is_empty());
     if !differing.is_empty() {
         tracing::warn!(
             package = name,

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use catalog::{Error, ListedVersion, OpenRepository, PackageId, Purpose, Version};
+use catalog::{Error, ListedVersion, Listing, OpenRepository, PackageId, Purpose, Version};
 use http::header::{CACHE_CONTROL, VARY};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Response};
 
 use super::document::{self, Shape};
-use super::edit::{listing, no_package, no_version, tarball};
+use super::edit::{no_package, no_version, tarball};
 use super::json::{Members, Object};
 use super::request::version_of_file;
 use super::semver::SemVer;
@@ -60,35 +60,41 @@ pub(crate) async fn manifest(
     package: &PackageId,
     wanted: &str,
 ) -> Result<Response<Body>, Error> {
-    let listed = find(repository, package, wanted).await?;
     let Base(base) = Base::of(&parts.extensions);
-    let mut out = String::new();
-    document::manifest(&mut out, package, &listed, &base, Shape::Full);
-    let document = Document::new(out, Shape::Full.media_type(), listed.published);
+    let recorded = match wanted.parse::<Version>() {
+        Ok(version) if SemVer::parse(wanted).is_some() => {
+            repository.version(&package.version(version)).await?
+        }
+        _ => None,
+    };
+    let document = match recorded {
+        Some(listed) => Arc::new(told(package, &listed, &base)),
+        None => {
+            let variant = format!("{wanted} of {base}");
+            let (of, wanted) = (package.clone(), wanted.to_owned());
+            let rendered = repository.rendered(package, &variant, move |listing| {
+                let listed = find(&listing, &wanted).ok_or_else(|| no_version(&wanted))?;
+                Ok(told(&of, listed, &base))
+            });
+            rendered.await?.ok_or_else(|| no_package(package))?
+        }
+    };
     Ok(answer(&document, &parts.method, &parts.headers).await)
 }
 
-async fn find(
-    repository: &OpenRepository,
-    package: &PackageId,
-    wanted: &str,
-) -> Result<ListedVersion, Error> {
-    if SemVer::parse(wanted).is_some()
-        && let Ok(version) = wanted.parse::<Version>()
-        && let Some(listed) = repository.version(&package.version(version)).await?
-    {
-        return Ok(listed);
-    }
-    let listing = listing(repository, package).await?;
-    let labels = document::labels(&listing);
+fn told(package: &PackageId, listed: &ListedVersion, base: &str) -> Document {
+    let mut out = String::new();
+    document::manifest(&mut out, package, listed, base, Shape::Full);
+    Document::new(out, Shape::Full.media_type(), listed.published)
+}
+
+/// A listed version by its name or by a tag of it.
+fn find<'l>(listing: &'l Listing, wanted: &str) -> Option<&'l ListedVersion> {
+    let labels = document::labels(listing);
     let named = labels.iter().find(|(label, _)| *label == wanted);
-    let version = named
-        .map_or(wanted, |(_, version)| version.as_str())
-        .to_owned();
-    let mut versions = listing.versions.into_iter();
-    versions
-        .find(|listed| listed.version.as_str() == version)
-        .ok_or_else(|| no_version(wanted))
+    let version = named.map_or(wanted, |(_, version)| version.as_str());
+    let mut versions = listing.versions.iter();
+    versions.find(|listed| listed.version.as_str() == version)
 }
 
 /// Answers `GET {pkg}/-/{file}`.
@@ -158,13 +164,20 @@ pub(crate) async fn tags(
     repository: &OpenRepository,
     package: &PackageId,
 ) -> Result<Response<Body>, Error> {
-    let listing = listing(repository, package).await?;
-    let mut out = String::new();
-    let mut object = Object::begin(&mut out);
-    for (label, version) in document::labels(&listing) {
-        object.text(label, version.as_str());
-    }
-    object.end();
-    let document = Document::new(out, Shape::Full.media_type(), Some(listing.changed));
+    let of = package.clone();
+    let rendered = repository.rendered(package, "tags", move |listing| {
+        if listing.versions.is_empty() {
+            return Err(no_package(&of));
+        }
+        let mut out = String::new();
+        let mut object = Object::begin(&mut out);
+        for (label, version) in document::labels(&listing) {
+            object.text(label, version.as_str());
+        }
+        object.end();
+        let changed = Some(listing.changed);
+        Ok(Document::new(out, Shape::Full.media_type(), changed))
+    });
+    let document: Arc<Document> = rendered.await?.ok_or_else(|| no_package(package))?;
     Ok(answer(&document, &parts.method, &parts.headers).await)
 }

@@ -16,7 +16,7 @@ use catalog::{
 use serde::Deserialize;
 
 use super::TARBALL;
-use super::json::{Members, Text};
+use super::json::{self, Members, Text};
 use super::manifest::{self, describe};
 use super::request::full_name;
 use super::tarball::Tarball;
@@ -125,6 +125,9 @@ impl Index {
     /// Reads a packument of this package. Versions that cannot be verified are left out.
     pub(crate) fn read(body: &[u8], name: &str, accepts_unverified: bool) -> Result<Self, String> {
         let text = std::str::from_utf8(body).map_err(|_| "it is not UTF-8".to_owned())?;
+        if json::is_too_deep(text) {
+            return Err("its values are nested too deeply".to_owned());
+        }
         let packument: Packument<'_> =
             serde_json::from_str(text).map_err(|error| error.to_string())?;
         if let Some(Text(stated)) = &packument.name
@@ -140,7 +143,7 @@ impl Index {
         let times: std::collections::HashMap<_, _> = times
             .iter()
             .filter_map(|(key, value)| {
-                let time = Timestamp::parse_iso8601(&super::json::text(value)?)?;
+                let time = Timestamp::parse_iso8601(&json::text(value)?)?;
                 Some((key.to_owned(), time))
             })
             .collect();
@@ -180,7 +183,7 @@ impl Index {
         let labels = labels
             .iter()
             .filter_map(|(label, value)| {
-                let version = super::json::text(value)?.parse().ok()?;
+                let version = json::text(value)?.parse().ok()?;
                 Some((label.to_owned(), version))
             })
             .collect();
@@ -529,7 +532,11 @@ mod tests {
         assert_eq!(index.labels.len(), 1);
         assert_eq!(Index::read(body, "a", true).unwrap().versions.len(), 2);
         assert!(Index::read(body, "b", false).is_err());
-        let deep = "[".repeat(300);
+        let deep = format!(
+            r#"{{"name":"a","versions":{{}},"x":{}{}}}"#,
+            "[".repeat(100),
+            "]".repeat(100)
+        );
         assert!(Index::read(deep.as_bytes(), "a", false).is_err());
     }
 }

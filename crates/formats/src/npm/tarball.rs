@@ -12,6 +12,9 @@ const PACKAGE_JSON_BYTES: u64 = 4 << 20;
 /// Bytes of a readme that is kept, at most.
 pub(crate) const README_BYTES: usize = 1 << 20;
 
+/// Files in a directory of commands, at most.
+const COMMANDS: usize = 1_000;
+
 /// Entries, at most.
 const ENTRIES: usize = 200_000;
 
@@ -30,6 +33,8 @@ pub(crate) struct Tarball {
     pub(crate) has_gyp: bool,
     /// Whether it pins its dependencies itself.
     pub(crate) has_shrinkwrap: bool,
+    /// Files in its directory of commands, if its `package.json` names one instead of commands.
+    pub(crate) commands: Vec<String>,
 }
 
 /// At most 4 GiB are unpacked, and of a small tarball less: 256 MiB, or 200 times its size.
@@ -81,6 +86,30 @@ impl Tarball {
         }
         tarball.package_json = package_json.ok_or_else(|| "it holds no package.json".to_owned())?;
         Ok(tarball)
+    }
+
+    /// Looks through it again, for the files that are its commands by being in this directory.
+    pub(crate) fn find_commands(
+        &mut self,
+        source: impl Read,
+        size_bytes: u64,
+        directory: &str,
+    ) -> Result<(), String> {
+        let unpacked = MultiGzDecoder::new(std::io::BufReader::with_capacity(1 << 16, source));
+        let mut archive = Archive::new(unpacked, limit_bytes(size_bytes), ENTRIES);
+        while let Some(entry) = archive.next().map_err(|error| error.to_string())? {
+            let path = below_first(&entry.name);
+            let inside = path.strip_prefix(directory);
+            let inside = inside.and_then(|path| path.strip_prefix('/'));
+            let is_hidden = |path: &str| path.split('/').any(|part| part.starts_with('.'));
+            if entry.kind == Kind::File && inside.is_some_and(|inside| !is_hidden(inside)) {
+                self.commands.push(path);
+            }
+            if self.commands.len() > COMMANDS {
+                return Err(format!("it has more than {COMMANDS} commands"));
+            }
+        }
+        Ok(())
     }
 
     /// The first readme at the root; one in Markdown rather than another.

@@ -138,6 +138,19 @@ fn attachments() -> Vec<(&'static str, Value)> {
             }),
         ),
         (
+            "a bundle that is too large",
+            changed(|body| {
+                body["_attachments"]["leaf-1.0.0.sigstore"] =
+                    json!({"data": format!("\"{}\"", "x".repeat(1 << 20))});
+            }),
+        ),
+        (
+            "a bundle without text",
+            changed(|body| {
+                body["_attachments"]["leaf-1.0.0.sigstore"] = json!({"length": 2});
+            }),
+        ),
+        (
             "a bundle that is none",
             changed(|body| {
                 body["_attachments"]["leaf-1.0.0.sigstore"] = json!({"data": "{}"});
@@ -217,6 +230,30 @@ async fn publications_that_cannot_be_meant_are_refused_and_leave_nothing() {
         put(&world, "app", "leaf", &carrying(&garbage)).await.status,
         201
     );
+}
+
+#[tokio::test]
+async fn a_publication_without_its_tarball_is_not_taken_for_something_else() {
+    let world = World::new().await;
+    let package = json!({"name": "@acme/leaf", "version": "1.0.0"});
+    let mut twice = publication(&package, &packed(&package), "latest");
+    twice["_attachments"]["leaf-1.0.0.tgz"] = json!({"length": 3});
+    let answer = put(&world, "app", "@acme/leaf", &twice).await;
+    assert_eq!(answer.status, 400, "{}", answer.text());
+
+    publish(&world, "app", "leaf", "1.0.0").await;
+    let package = json!({"name": "leaf", "version": "2.0.0"});
+    let good = publication(&package, &packed(&package), "latest");
+    let mut empty = good.clone();
+    empty["_attachments"]["leaf-2.0.0.tgz"] = json!({"data": null, "length": 3});
+    let mut none = good;
+    none.as_object_mut().unwrap().remove("_attachments");
+    for body in [empty, none] {
+        let answer = put(&world, "app", "leaf", &body).await;
+        assert_eq!(answer.status, 400, "{}", answer.text());
+        assert!(error(&answer).contains("tarball"), "{}", answer.text());
+    }
+    assert_eq!(versions(&world, "app", "leaf").await, ["1.0.0"]);
 }
 
 #[tokio::test]

@@ -91,6 +91,42 @@ async fn a_published_package_is_read_back_under_every_form_of_its_name() {
 }
 
 #[tokio::test]
+async fn files_in_a_directory_of_commands_are_commands() {
+    let world = World::new().await;
+    let commands = |version: &str, directories: &str, own: &str| {
+        let text = format!(
+            r#"{{"name":"leaf","version":"{version}","directories":{{"bin":"{directories}"}}{own}}}"#
+        );
+        let files = [
+            ("package/cmds/grow.js", ""),
+            ("package/cmds/more/fall", ""),
+            ("package/cmds/.hidden", ""),
+            ("package/cmdsx/not", ""),
+            ("package/package.json", text.as_str()),
+        ];
+        let stated = json!({"name": "leaf", "version": version});
+        publication(&stated, &tarball(&files), "latest")
+    };
+    for (version, directory, own, expected) in [
+        (
+            "1.0.0",
+            "./cmds/",
+            "",
+            json!({"grow.js": "cmds/grow.js", "fall": "cmds/more/fall"}),
+        ),
+        ("1.0.1", "cmds", r#","bin":"a.js""#, json!({"leaf": "a.js"})),
+        ("1.0.2", "../cmds", "", json!(null)),
+        ("1.0.3", "none", "", json!(null)),
+    ] {
+        let body = commands(version, directory, own);
+        let answer = put(&world, "app", "leaf", &body).await;
+        assert_eq!(answer.status, 201, "{}", answer.text());
+        let packument = packument(&world, "app", "leaf").await;
+        assert_eq!(packument["versions"][version]["bin"], expected, "{version}");
+    }
+}
+
+#[tokio::test]
 async fn packuments_come_in_two_sizes_and_are_recognised_again() {
     let world = World::new().await;
     publish(&world, "app", "leaf", "1.0.0").await;
