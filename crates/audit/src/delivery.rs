@@ -9,7 +9,6 @@
 //! waits until it has arrived or was given up. One process does this at a time, under a lease that it has only while
 //! there is something to do.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,7 +36,7 @@ use crate::webhook::{DELIVER, Filter, TOPIC, delivery, place};
 const CHANGES: u32 = 200;
 /// Packages of all webhooks that are delivered to at once, and of one webhook.
 const AT_ONCE: usize = 16;
-const AT_ONCE_OF_ONE: usize = 4;
+const AT_ONCE_OF_ONE: i64 = 4;
 /// Deliveries of one package that are made one after the other before others have their turn.
 const IN_A_ROW: i64 = 20;
 /// How long one round may take before the lease is renewed: a row of deliveries that all time out.
@@ -67,21 +66,30 @@ const RECEIVERS: &str = "
       FROM webhooks
      ORDER BY id";
 
-/// The oldest delivery of each package, where it is due.
+/// Webhooks that something is due of.
+const BEHIND: &str = "
+    SELECT id
+      FROM webhooks
+     WHERE enabled = 1
+       AND EXISTS (SELECT 1
+                     FROM deliveries
+                    WHERE deliveries.webhook_id = webhooks.id
+                      AND deliveries.due <= $1)
+     ORDER BY id";
+
+/// Packages of a webhook of which the oldest delivery is due. How many there are does not matter to other webhooks.
 const DUE: &str = "
-    SELECT deliveries.webhook_id, deliveries.package
+    SELECT deliveries.package
       FROM deliveries
-      JOIN webhooks ON webhooks.id = deliveries.webhook_id
-     WHERE webhooks.enabled = 1
-       AND deliveries.due <= $1
+     WHERE deliveries.webhook_id = $1
+       AND deliveries.due <= $2
        AND NOT EXISTS (SELECT 1
                          FROM deliveries AS earlier
                         WHERE earlier.webhook_id = deliveries.webhook_id
                           AND earlier.package = deliveries.package
-                          AND (earlier.sequence < deliveries.sequence
-                               OR (earlier.sequence = deliveries.sequence AND earlier.id < deliveries.id)))
+                          AND (earlier.sequence, earlier.id) < (deliveries.sequence, deliveries.id))
      ORDER BY deliveries.due
-     LIMIT 256";
+     LIMIT $3";
 
 /// When the next one is due.
 const NEXT: &str = "
@@ -333,18 +341,13 @@ impl Dispatcher {
 
     /// Delivers what is due; says how many attempts were made.
     pub async fn deliver(&self) -> Result<usize, Error> {
-        let rows = self
-            .database
-            .rows(DUE, vec![self.now().millis().into()])
-            .await?;
-        let mut of_one: HashMap<String, usize> = HashMap::new();
+        let now: Value = self.now().millis().into();
         let mut heads = Vec::new();
-        for row in &rows {
-            let (webhook, package) = (row.text("webhook_id")?, row.text("package")?);
-            let count = of_one.entry(webhook.clone()).or_default();
-            if *count < AT_ONCE_OF_ONE {
-                *count += 1;
-                heads.push((webhook, package));
+        for row in self.database.rows(BEHIND, vec![now.clone()]).await? {
+            let webhook = row.text("id")?;
+            let values = vec![webhook.as_str().into(), now.clone(), AT_ONCE_OF_ONE.into()];
+            for row in self.database.rows(DUE, values).await? {
+                heads.push((webhook.clone(), row.text("package")?));
             }
         }
         let attempts = stream::iter(heads)

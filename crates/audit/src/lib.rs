@@ -58,4 +58,9 @@ const MIGRATIONS: &[Migration] = &[
         name: "fetches",
         sql: include_str!("../migrations/0003_fetches.sql"),
     },
+    Migration {
+        number: 4,
+        name: "deliveries",
+        sql: include_str!("../migrations/0004_deliveries.sql"),
+    },
 ];

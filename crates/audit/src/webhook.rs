@@ -188,13 +188,13 @@ const DELETE: &str = "
        AND id = $2";
 
 const EVENTS: &str = "
-    SELECT id, package, sequence, document
+    SELECT id, at, package, sequence, document
       FROM events
      WHERE account = $1
-       AND at >= $2
-       AND at < $3
+       AND (at, id) > ($2, $3)
+       AND at < $4
      ORDER BY at, id
-     LIMIT $4";
+     LIMIT $5";
 
 pub(crate) const DELIVER: &str = "
     INSERT INTO deliveries (webhook_id, package, sequence, id, event_id, document, since, attempts, due)
@@ -328,17 +328,36 @@ impl Webhooks {
         until: Timestamp,
     ) -> Result<(u64, Option<Timestamp>), Error> {
         let webhook = self.get(account, id).await?;
-        let values = vec![
-            account.as_str().into(),
-            from.millis().into(),
-            until.millis().into(),
-            (REPLAY + 1).into(),
-        ];
-        let events = self.database.rows(EVENTS, values).await?;
-        let now = self.iam.clock().now();
         let limit = usize::try_from(REPLAY).unwrap_or(usize::MAX);
+        // No id is empty: nothing of that very time is left out.
+        let (mut at, mut after, mut count) = (from.millis(), String::new(), 0);
+        loop {
+            let values = vec![
+                account.as_str().into(),
+                at.into(),
+                after.into(),
+                until.millis().into(),
+                (REPLAY + 1).into(),
+            ];
+            let events = self.database.rows(EVENTS, values).await?;
+            let again = events.get(..limit).unwrap_or(&events);
+            count += self.deliver_again(&webhook, again).await?;
+            let (Some(last), Some(next)) = (again.last(), events.get(limit)) else {
+                return Ok((count, None));
+            };
+            // Times are told in seconds. As long as that would lead back to where this began, it goes on.
+            let rest = Timestamp::from_seconds(next.int("at")?.div_euclid(1000));
+            if rest > from {
+                return Ok((count, Some(rest)));
+            }
+            (at, after) = (last.int("at")?, last.text("id")?);
+        }
+    }
+
+    async fn deliver_again(&self, webhook: &Webhook, events: &[Row]) -> Result<u64, Error> {
+        let now = self.iam.clock().now();
         let mut deliveries = Vec::new();
-        for row in events.iter().take(limit) {
+        for row in events {
             let event: Json = read(row, "event")?;
             if webhook.filter.passes(&event) {
                 deliveries.push(delivery(
@@ -352,7 +371,6 @@ impl Webhooks {
             }
         }
         let count = u64::try_from(deliveries.len()).unwrap_or(u64::MAX);
-        let rest = events.get(limit).map(event_time).transpose()?.flatten();
         self.database
             .write(move |tx| {
                 tx.touch(TOPIC);
@@ -362,7 +380,7 @@ impl Webhooks {
                 Ok::<_, store::Error>(())
             })
             .await?;
-        Ok((count, rest))
+        Ok(count)
     }
 
     async fn read(&self, account: &AccountId, id: &str) -> Result<Vec<Webhook>, Error> {
@@ -435,11 +453,6 @@ fn webhook(row: &Row) -> Result<Webhook, Error> {
         abandoned: row.size("abandoned")?,
         waiting: row.size("waiting")?,
     })
-}
-
-fn event_time(row: &Row) -> Result<Option<Timestamp>, Error> {
-    let event: Json = read(row, "event")?;
-    Ok(event["time"].as_str().and_then(Timestamp::parse_iso8601))
 }
 
 fn not_found(id: &str) -> Error {

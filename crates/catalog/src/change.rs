@@ -3,7 +3,7 @@
 //! A change holds the whole state of its version afterwards, so that the changes of a package, folded up to a time, are
 //! its listing at that time: nothing else is needed for events, audit and looking back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use aws::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -11,9 +11,9 @@ use store::{Row, Tx};
 
 use crate::ids::new_id;
 use crate::names::{AssetName, PackageId, Version};
-use crate::package::{Origin, PackageAt, Restrictions, Status};
+use crate::package::{Origin, PackageAt, Restrictions, Status, VersionRecord};
 use crate::permit::Permit;
-use crate::record::{AssetRow, VersionRow};
+use crate::record::{self, AssetRow, VersionRow};
 use crate::repository::Repository;
 use crate::shelf::package_topic;
 use crate::{Error, Result, group, outbox, search};
@@ -62,6 +62,9 @@ pub enum Change {
         version: Version,
         /// The state it was in.
         status: Status,
+        /// All of it, as it was; changes of old do not say.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        state: Option<VersionState>,
     },
     /// A name means this version now, or nothing any more.
     Label {
@@ -102,6 +105,36 @@ pub struct VersionState {
     pub published: Timestamp,
     /// Its files: name, size in bytes, SHA-256.
     pub assets: Vec<(AssetName, u64, String)>,
+}
+
+impl VersionState {
+    pub(crate) fn of(record: &VersionRecord, assets: Vec<(AssetName, u64, String)>) -> Self {
+        Self {
+            status: record.status,
+            revision: record.revision.clone(),
+            origin: record.origin.clone(),
+            published: record.published,
+            assets,
+        }
+    }
+}
+
+/// What is said of a version that goes.
+pub(crate) fn gone(record: &VersionRecord, assets: Vec<(AssetName, u64, String)>) -> Change {
+    Change::VersionGone {
+        version: record.version.clone(),
+        status: record.status,
+        state: Some(VersionState::of(record, assets)),
+    }
+}
+
+/// What a change says of files.
+pub(crate) fn files(assets: &[AssetRow]) -> Vec<(AssetName, u64, String)> {
+    let file = |AssetRow { record, .. }: &AssetRow| {
+        let sha256 = record.digests.sha256.clone();
+        (record.name.clone(), record.size_bytes, sha256)
+    };
+    assets.iter().map(file).collect()
 }
 
 /// A package at some time.
@@ -186,10 +219,18 @@ const PACKAGES_OF_REPOSITORY: &str = "
      ORDER BY format, namespace, name";
 
 const VERSIONS_OF_PACKAGE: &str = "
-    SELECT version, status
+    SELECT id, version, status, revision, origin_type, origin_repository, origin_connection, published, published_upstream
       FROM versions
      WHERE package_id = $1
      ORDER BY version";
+
+const FILES_OF_PACKAGE: &str = "
+    SELECT assets.version_id, assets.name, blobs.size_bytes, blobs.sha256
+      FROM versions
+      JOIN assets ON assets.version_id = versions.id
+      JOIN blobs ON blobs.id = assets.blob_id
+     WHERE versions.package_id = $1
+     ORDER BY assets.name";
 
 /// Writes a change.
 pub(crate) fn write(
@@ -199,7 +240,8 @@ pub(crate) fn write(
     by: &By,
     change: &Change,
 ) -> Result<()> {
-    append(tx, repository, package, by, change)?;
+    let sequence = next(tx, repository, package)?;
+    append(tx, repository, package, by, sequence, change)?;
     search::refresh(tx, repository, package)?;
     touch(tx, repository, package);
     Ok(())
@@ -210,25 +252,22 @@ fn touch(tx: &mut Tx<'_>, repository: &Repository, package: &PackageId) {
     tx.touch(&package_topic(repository, package));
 }
 
+/// The number of the next change of a package.
+fn next(tx: &mut Tx<'_>, repository: &Repository, package: &PackageId) -> Result<i64> {
+    let mut values = record::package_key(repository, package);
+    values.push(repository.created.millis().into());
+    let rows = tx.rows(NEXT, &values)?;
+    rows.first().map_or(Ok(1), |row| Ok(row.int("next")?))
+}
+
 fn append(
     tx: &mut Tx<'_>,
     repository: &Repository,
     package: &PackageId,
     by: &By,
+    sequence: i64,
     change: &Change,
 ) -> Result<()> {
-    let key = [
-        (&*repository.id).into(),
-        package.format.as_str().into(),
-        package.namespace_text().into(),
-        package.name.as_str().into(),
-        repository.created.millis().into(),
-    ];
-    let sequence = tx
-        .rows(NEXT, &key)?
-        .first()
-        .map_or(Ok(1), |row| row.int("next"))?;
-    let [repository_id, format, namespace, name, _] = key;
     let document = serde_json::to_string(change).map_err(Error::internal)?;
     let id = new_id(by.now)?;
     tx.execute(
@@ -236,10 +275,10 @@ fn append(
         &[
             id.as_str().into(),
             (&*repository.domain.id).into(),
-            repository_id,
-            format,
-            namespace,
-            name,
+            (&*repository.id).into(),
+            package.format.as_str().into(),
+            package.namespace_text().into(),
+            package.name.as_str().into(),
             sequence.into(),
             by.now.millis().into(),
             by.principal.as_str().into(),
@@ -261,23 +300,7 @@ pub(crate) fn write_version(
 ) -> Result<()> {
     let Novelty { created, described } = novelty;
     let record = &version.record;
-    let state = VersionState {
-        status: record.status,
-        revision: record.revision.clone(),
-        origin: record.origin.clone(),
-        published: record.published,
-        assets: assets
-            .iter()
-            .map(|asset| {
-                let AssetRow { record, .. } = asset;
-                (
-                    record.name.clone(),
-                    record.size_bytes,
-                    record.digests.sha256.clone(),
-                )
-            })
-            .collect(),
-    };
+    let state = VersionState::of(record, files(assets));
     write(
         tx,
         repository,
@@ -300,14 +323,23 @@ pub(crate) fn forget_package(
     package_id: &str,
     by: &By,
 ) -> Result<()> {
-    for row in tx.rows(VERSIONS_OF_PACKAGE, &[package_id.into()])? {
-        let gone = Change::VersionGone {
-            version: row.parse("version")?,
-            status: row.parse("status")?,
-        };
-        append(tx, repository, id, by, &gone)?;
+    let mut files: HashMap<String, Vec<_>> = HashMap::new();
+    for row in tx.rows(FILES_OF_PACKAGE, &[package_id.into()])? {
+        let file = (
+            row.parse("name")?,
+            row.size("size_bytes")?,
+            row.text("sha256")?,
+        );
+        files.entry(row.text("version_id")?).or_default().push(file);
     }
-    append(tx, repository, id, by, &Change::PackageGone)?;
+    let mut sequence = next(tx, repository, id)?;
+    for row in tx.rows(VERSIONS_OF_PACKAGE, &[package_id.into()])? {
+        let files = files.remove(row.as_str("id")?).unwrap_or_default();
+        let gone = gone(&record::read_record(&row)?, files);
+        append(tx, repository, id, by, sequence, &gone)?;
+        sequence += 1;
+    }
+    append(tx, repository, id, by, sequence, &Change::PackageGone)?;
     touch(tx, repository, id);
     group::forget(tx, repository, id)
 }

@@ -125,14 +125,14 @@ impl Catalog {
     async fn happening(&self, row: &Row) -> Result<Option<Happening>> {
         let change: Change =
             serde_json::from_str(row.as_str("document")?).map_err(Error::internal)?;
-        let (version, created, described, after) = match change {
+        let (version, known, described, after) = match change {
             Change::Version {
                 version,
                 created,
                 described,
                 state,
-            } => (version, created, described, Some(state)),
-            Change::VersionGone { version, .. } => (version, false, false, None),
+            } => (version, created.then_some(None), described, Some(state)),
+            Change::VersionGone { version, state, .. } => (version, state.map(Some), false, None),
             Change::Package { .. } | Change::Label { .. } | Change::PackageGone => return Ok(None),
         };
         let place = RepositoryAt {
@@ -149,10 +149,9 @@ impl Catalog {
             sequence: row.size("sequence")?,
             arn: self.package_arn(&place, &package),
             administrator: row.parse("administrator")?,
-            before: if created {
-                None
-            } else {
-                self.state_before(row, &version).await?
+            before: match known {
+                Some(before) => before,
+                None => self.state_before(row, &version).await?,
             },
             place,
             package,

@@ -2,7 +2,7 @@
 
 use store::Tx;
 
-use crate::change::{self, By, Change, Novelty};
+use crate::change::{self, By, Novelty};
 use crate::error::Kind;
 use crate::names::{PackageId, Version};
 use crate::open::Settle;
@@ -99,18 +99,14 @@ impl Settling<'_, '_> {
         status: Status,
         name: Option<&Version>,
     ) -> Result<()> {
-        let before = row.record.status;
+        let assets = record::assets(self.tx, &row)?;
         let renamed = name.filter(|name| **name != row.record.version);
         if let Some(name) = renamed {
-            let gone = Change::VersionGone {
-                version: row.record.version.clone(),
-                status: before,
-            };
+            let gone = change::gone(&row.record, change::files(&assets));
             change::write(self.tx, self.repository, self.id, self.by, &gone)?;
             row.record.version = name.clone();
         }
         row.record.status = status;
-        let assets = record::assets(self.tx, &row)?;
         record::save(
             self.tx,
             self.repository,

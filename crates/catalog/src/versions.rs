@@ -260,6 +260,8 @@ impl Acting {
         }
         match act {
             Act::Delete => {
+                let files = change::files(&record::assets(tx, &row)?);
+                let gone = change::gone(&row.record, files);
                 removed::put(
                     tx,
                     (repository, id, by),
@@ -274,10 +276,6 @@ impl Acting {
                     &[package.id.as_str().into(), version.as_str().into()],
                 )?;
                 tx.execute(DELETE_VERSION, &[row.id.as_str().into()])?;
-                let gone = Change::VersionGone {
-                    version,
-                    status: before,
-                };
                 change::write(tx, repository, id, by, &gone)?;
                 return Ok((revision, None));
             }

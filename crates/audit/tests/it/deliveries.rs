@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use audit::{Dispatcher, Error, Filter, NewWebhook, Webhook, WebhookChange, Webhooks, sign};
-use aws::SecretString;
+use aws::{SecretString, Timestamp};
 use catalog::Courier;
 
 use crate::receiver::Receiver;
@@ -191,6 +191,73 @@ async fn what_happened_in_a_span_of_time_is_sent_again() {
         .map(|a| a.body.clone())
         .collect();
     assert_eq!(again, first[1..], "the same, deduplication id included");
+}
+
+#[tokio::test]
+async fn a_webhook_that_is_far_behind_does_not_keep_others_waiting() {
+    let told = Told::begin().await;
+    let (behind, prompt) = (Receiver::start(&[]).await, Receiver::start(&[]).await);
+    let (webhook, _) = told.webhook(&behind.url, Filter::default()).await;
+    let insert = "
+        INSERT INTO deliveries (webhook_id, package, sequence, id, event_id, document, since, attempts, due)
+        VALUES ($1, $2, 1, $2, $2, '{}', $3, 0, $3)";
+    let now = told.world.clock.now();
+    told.world
+        .database
+        .write(move |tx| {
+            for number in 0..1000 {
+                let package = format!("arn:{number}").into();
+                let due = (now.millis() - 1000).into();
+                tx.execute(insert, &[webhook.id.as_str().into(), package, due])?;
+            }
+            Ok::<_, store::Error>(())
+        })
+        .await
+        .unwrap();
+    told.webhook(&prompt.url, Filter::default()).await;
+    told.world.publish("tool", "1.0").await;
+    told.dispatcher.collect().await.unwrap();
+    told.dispatcher.deliver().await.unwrap();
+    assert_eq!(prompt.arrived().len(), 1);
+    assert_eq!(behind.arrived().len(), 4);
+}
+
+/// What is deleted at once happens at one time: a replay that went on there would never get beyond it.
+#[tokio::test]
+async fn a_replay_goes_on_within_a_second_until_it_is_over() {
+    let told = Told::begin().await;
+    let receiver = Receiver::start(&[]).await;
+    let (webhook, _) = told.webhook(&receiver.url, Filter::default()).await;
+    let (account, now) = (told.world.account, told.world.clock.now());
+    let insert = "
+        INSERT INTO events (account, id, at, package, sequence, document)
+        VALUES ($1, $2, $3, 'arn:p', $4, '{}')";
+    let many = 10_500;
+    told.world
+        .database
+        .write(move |tx| {
+            for number in 0..many {
+                let id = format!("{number:09}").into();
+                let at = now.millis() + number / 10_400 * 2000;
+                tx.execute(
+                    insert,
+                    &[account.as_str().into(), id, at.into(), number.into()],
+                )?;
+            }
+            Ok::<_, store::Error>(())
+        })
+        .await
+        .unwrap();
+    let until = now.plus(Duration::from_secs(10));
+    let replay = async |from| {
+        let replayed = told.webhooks.replay(&account, &webhook.id, from, until);
+        replayed.await.unwrap()
+    };
+    assert_eq!(replay(now).await, (10_500, None));
+    let later = now.plus(Duration::from_secs(2));
+    assert_eq!(replay(later).await, (100, None));
+    let before = Timestamp::from_seconds(now.millis() / 1000 - 1);
+    assert_eq!(replay(before).await, (10_000, Some(now)));
 }
 
 #[tokio::test]
