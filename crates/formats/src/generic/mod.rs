@@ -224,10 +224,13 @@ async fn read(
     let (Error::NotFound { .. }, Some(Ok(base))) = (&absent, base.map(str::parse)) else {
         return Err(absent);
     };
-    let asset = repository
-        .asset(&id.version.asset(base), Purpose::Look)
-        .await
-        .map_err(|_| absent)?;
+    let base = id.version.asset(base);
+    let asset = repository.asset(&base, Purpose::Look).await;
+    let asset = asset.map_err(|error| match error {
+        // What is missing is what was asked for.
+        Error::NotFound { .. } | Error::Held(_) => absent,
+        other => other,
+    })?;
     let hex = asset.digests().map(|digests| digests.sha256.clone());
     let hex = hex.ok_or_else(|| Error::Internal("a stored file has digests".into()))?;
     let document = Document::new(hex, "text/plain", Some(asset.modified));

@@ -250,6 +250,48 @@ uv_client() {
 }
 scenario "uv: publish, publish with --check-url, lock and sync, and what was there at some time" uv_client
 
+pip_modes() {
+    local environment work=$PACKHOUSE_WORK/pip-modes whl=$PACKHOUSE_WORK/dist-Acme.Tool-1.0/acme_tool-1.0-py3-none-any.whl said
+    mkdir -p "$work"
+    cd "$work"
+    printf 'acme-tool==1.0 --hash=sha256:%s\n' "$(sha256 "$whl")" >good.txt
+    printf 'acme-tool==1.0 --hash=sha256:%064d\n' 0 >bad.txt
+    environment=$(fresh modes)
+    install "$environment" "$(with_token "${app}simple/")" --no-deps --require-hashes -r good.txt
+    environment=$(fresh modes)
+    said=$(install "$environment" "$(with_token "${app}simple/")" --no-deps --require-hashes -r bad.txt 2>&1) && fail "another hash was taken"
+    grep -q 'DO NOT MATCH THE HASHES' <<<"$said"
+    # Credentials from the netrc file alone, and a version that only the constraints ask for.
+    printf 'machine %s login aws password %s\n' "${PACKHOUSE_ADDRESS%:*}" "$token" >"$HOME/.netrc"
+    chmod 600 "$HOME/.netrc"
+    printf 'itsdangerous==2.1.2\n' >constraints.txt
+    install "$environment" "${app}simple/" -c constraints.txt acme-tool
+    want "$("$environment/bin/python" -c 'from importlib.metadata import version; print(version("itsdangerous"))')" 2.1.2 "what the constraints say"
+    PIP_CONFIG_FILE=/dev/null pip download --no-cache-dir --no-deps --no-binary :none: -d here --index-url "${app}simple/" acme-tool==1.0
+    want "$(sha256 here/acme_tool-1.0-py3-none-any.whl)" "$(sha256 "$whl")" "what was downloaded"
+    said=$(PIP_CONFIG_FILE=/dev/null pip index versions --index-url "${app}simple/" itsdangerous)
+    grep -q 'Available versions: .*2\.1\.2' <<<"$said"
+    rm "$HOME/.netrc"
+    # A token in a variable, as CI has it.
+    said=$(PIP_CONFIG_FILE=/dev/null PIP_INDEX_URL=$(with_token "${app}simple/") pip index versions acme-tool)
+    grep -q 'Available versions: 1\.0' <<<"$said"
+}
+scenario "pip: hashes that are required, constraints, download, index versions, credentials from netrc" pip_modes
+
+attested() {
+    local folder=$PACKHOUSE_WORK/attested file=pypi_attestation_models-0.0.4a2.tar.gz signed shown
+    packhouse_repository acme signed
+    signed=$(packhouse_endpoint acme pypi signed)
+    mkdir -p "$folder"
+    cp "$PACKHOUSE_ROOT/crates/formats/src/pypi/fixtures/$file" "$folder/"
+    cp "$PACKHOUSE_ROOT/crates/formats/src/pypi/fixtures/$file.attestation" "$folder/$file.publish.attestation"
+    uv publish --publish-url "$signed" -u aws -p "$token" "$folder"/*
+    shown=$(page pypi-attestation-models "$signed" | json files.0.provenance)
+    shown=$(curl -fsS -u "aws:$token" "${signed}simple/pypi-attestation-models/$shown")
+    want "$(json attestation_bundles.0.publisher.repository <<<"$shown")" trailofbits/pypi-attestation-models "who signed"
+}
+scenario "uv: publish with an attestation, which is verified and shown" attested
+
 uv_lock_is_the_same() {
     local project=$PACKHOUSE_WORK/uv-direct package
     for way in direct packhouse; do

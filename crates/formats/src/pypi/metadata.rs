@@ -57,6 +57,25 @@ impl Metadata {
         Self::read(&String::from_utf8_lossy(bytes))
     }
 
+    /// The same said elsewhere than in a file: headers in lower case, `description` as it is to be read.
+    pub(crate) fn stated(name: &str, version: &str, said: Vec<(&str, String)>) -> Self {
+        let mut metadata = Self {
+            name: name.to_owned(),
+            version: version.to_owned(),
+            ..Self::default()
+        };
+        for (header, value) in said {
+            if header == "description" {
+                metadata.description = Some(value).filter(|text| !text.trim().is_empty());
+            } else {
+                metadata
+                    .headers
+                    .push((header.to_owned(), value.trim().to_owned()));
+            }
+        }
+        metadata
+    }
+
     fn read(text: &str) -> Result<Self, MetadataError> {
         let mut rest = text.trim_start_matches('\u{feff}');
         let mut metadata = Self::default();

@@ -68,6 +68,21 @@ const SINGLE_FIELDS: [&str; 16] = [
     "comment",
 ];
 
+/// Fields that count where a file says nothing of itself, with the headers that would say the same.
+const STATED_FIELDS: [(&str, &str); 11] = [
+    ("metadata_version", "metadata-version"),
+    ("summary", "summary"),
+    ("description", "description"),
+    ("home_page", "home-page"),
+    ("license", "license"),
+    ("license_expression", "license-expression"),
+    ("keywords", "keywords"),
+    ("requires_python", "requires-python"),
+    ("classifiers", "classifier"),
+    ("requires_dist", "requires-dist"),
+    ("project_urls", "project-url"),
+];
+
 /// Answers an upload. What the catalog denies is an error, because the door writes it down; everything else is said here,
 /// in the words that twine and uv show.
 pub(crate) async fn answer(
@@ -134,6 +149,8 @@ fn invalid(message: impl Into<String>) -> Error {
 /// An upload, as it came.
 struct Form {
     fields: BTreeMap<String, String>,
+    /// What it says of the file, by header.
+    stated: Vec<(&'static str, String)>,
     content: Content,
 }
 
@@ -148,6 +165,7 @@ impl Form {
     async fn read(parts: &Parts, body: &mut Body, repository: &OpenRepository) -> Result<Self> {
         let mut form = Multipart::new(&parts.headers, body)?;
         let mut fields = BTreeMap::new();
+        let mut stated = Vec::new();
         let mut content = None;
         let mut seen = Vec::new();
         let mut left = FIELDS_BYTES;
@@ -161,6 +179,9 @@ impl Form {
             }
             let value = form.whole(FIELD_BYTES.min(left)).await?;
             left -= value.len();
+            if let Some((_, header)) = STATED_FIELDS.iter().find(|(name, _)| *name == part.name) {
+                stated.push((*header, String::from_utf8_lossy(&value).into_owned()));
+            }
             let is_read = FIELDS.contains(&part.name.as_str());
             if !is_read && !SINGLE_FIELDS.contains(&part.name.as_str()) {
                 continue;
@@ -176,7 +197,11 @@ impl Form {
             seen.push(part.name);
         }
         let content = content.ok_or_else(|| invalid("the form has no file `content`"))?;
-        Ok(Self { fields, content })
+        Ok(Self {
+            fields,
+            stated,
+            content,
+        })
     }
 
     fn field(&self, name: &str) -> Option<&str> {
@@ -184,7 +209,11 @@ impl Form {
         (!value.is_empty()).then_some(value)
     }
 
-    async fn publish(self, repository: &OpenRepository, verifier: &Arc<Verifier>) -> Result<()> {
+    async fn publish(
+        mut self,
+        repository: &OpenRepository,
+        verifier: &Arc<Verifier>,
+    ) -> Result<()> {
         if self.field(":action") != Some("file_upload") {
             return Err(invalid("the only `:action` known here is `file_upload`"));
         }
@@ -263,8 +292,9 @@ impl Form {
         })
     }
 
-    /// Reads the metadata in the file, and compares it with the form.
-    async fn look_into(&self, package: &PackageId, version: &Version) -> Result<LookedAt> {
+    /// Reads the metadata in the file, and compares it with the form. Where old kinds of files have none, the form's count.
+    async fn look_into(&mut self, package: &PackageId, version: &Version) -> Result<LookedAt> {
+        let stated = std::mem::take(&mut self.stated);
         let mut reader = self.content.received.reader();
         let (filename, project) = (self.content.filename.clone(), package.name.clone());
         let version = version.clone();
@@ -273,14 +303,14 @@ impl Form {
                 .ok_or_else(|| invalid("the file's name is not one of a distribution"))?;
             archive::check(&mut reader, &file)?;
             let bytes = archive::core_metadata(&mut reader, &file)?;
-            let Some(bytes) = bytes else {
-                if matches!(file.kind, Kind::Wheel | Kind::TarGz) {
+            let metadata = match &bytes {
+                Some(bytes) => Metadata::parse(bytes)
+                    .map_err(|error| invalid(format!("{filename}: {error}")))?,
+                None if matches!(file.kind, Kind::Wheel | Kind::TarGz) => {
                     return Err(invalid(format!("{filename} has no metadata in it")));
                 }
-                return Ok(LookedAt::default());
+                None => Metadata::stated(file.name, version.as_str(), stated),
             };
-            let metadata =
-                Metadata::parse(&bytes).map_err(|error| invalid(format!("{filename}: {error}")))?;
             if !is_of(&metadata, project.as_str(), &file) {
                 return Err(invalid(format!(
                     "{filename} says of itself that it is {} {}, not {project} {version}",
@@ -292,13 +322,12 @@ impl Form {
                 .map_err(|error| invalid(format!("{filename}: {error}")))?;
             let facts = Facts {
                 requires_python: metadata.requires_python(),
-                core_metadata: (file.kind == Kind::Wheel).then(|| Digests::of(&bytes).sha256),
+                core_metadata: bytes
+                    .filter(|_| file.kind == Kind::Wheel)
+                    .map(|bytes| Digests::of(&bytes).sha256),
                 ..Facts::default()
             };
-            Ok(LookedAt {
-                metadata: Some(metadata),
-                facts,
-            })
+            Ok(LookedAt { metadata, facts })
         });
         read.await.map_err(|error| Error::Internal(error.into()))?
     }
@@ -366,9 +395,9 @@ impl Form {
                 Some(looked_at.facts.to_text()),
             )
             .await?;
-        if let Some(metadata) = looked_at.metadata.filter(|_| describes) {
+        if describes {
             publication.describe(Described {
-                manifest: Some(metadata.manifest()),
+                manifest: Some(looked_at.metadata.manifest()),
                 ..Described::default()
             });
         }
@@ -399,9 +428,8 @@ impl Form {
 }
 
 /// What a file says.
-#[derive(Default)]
 struct LookedAt {
-    metadata: Option<Metadata>,
+    metadata: Metadata,
     facts: Facts,
 }
 

@@ -73,6 +73,34 @@ async fn an_upload_is_on_the_page_and_can_be_had() {
 }
 
 #[tokio::test]
+async fn of_an_old_archive_that_says_nothing_of_itself_the_form_does() {
+    let world = World::new().await;
+    for name in ["acme-tool-1.0.zip", "acme-tool-1.0.tar.bz2"] {
+        let bytes = zip(&[("acme-tool-1.0/setup.py", b"")]);
+        let form = Form::new("acme-tool", "1.0", name, &bytes)
+            .and("metadata_version", "2.1")
+            .and("requires_python", ">=2.7")
+            .and("summary", "Tools of Acme");
+        let bad = form.clone().with("requires_python", Some("two"));
+        assert_eq!(upload(&world, &bad).await.status, 400);
+        assert_eq!(upload(&world, &form).await.status, 200);
+    }
+    let page = page(&world, "acme-tool").await;
+    for at in 0..2 {
+        assert_eq!(page["files"][at]["requires-python"], ">=2.7");
+    }
+    let package = Pypi::default().package(None, "acme-tool", true).unwrap();
+    let action = catalog::Action::DescribePackageVersion;
+    let repository = world.repository_at("app");
+    let permit = world
+        .catalog
+        .package(&world.admin, action, &repository, &package);
+    let version = "1.0".parse().unwrap();
+    let (_, manifest) = permit.await.unwrap().version(&version).await.unwrap();
+    assert_eq!(manifest.summary.as_deref(), Some("Tools of Acme"));
+}
+
+#[tokio::test]
 async fn a_page_is_asked_about_again_and_changes_with_what_is_on_it() {
     let world = World::new().await;
     upload(&world, &Form::new("acme-tool", "1.0", WHEEL, &good())).await;
