@@ -246,8 +246,8 @@ async fn what_came_of_a_session_is_taken_back_with_it_however_late(house: House)
     {
         let stage = Stage::set(&house, number).await;
         let middle = house.signed_in(&stage.role).await;
-        let taken = take(&house, &middle, &last, &[]).await.unwrap();
-        let end = house.signed_in(&credentials(&taken)).await;
+        let last_session = take(&house, &middle, &last, &[]).await.unwrap();
+        let end = house.signed_in(&credentials(&last_session)).await;
         let token = house.token(&end).await;
         house.turn(Duration::from_hours(2));
         house.iam.forget(house.clock.now()).await.unwrap();
