@@ -9,7 +9,7 @@ use iam::policy::{PolicyType, Reason};
 use serde_json::{Map, Value, json};
 
 use crate::decision::SILENT;
-use crate::draft::{Draft, Service, State, Who};
+use crate::draft::{Arrival, Draft, Service, State, Who};
 use crate::fetches::{self, Times};
 use crate::identity::user_identity;
 
@@ -125,11 +125,7 @@ impl Record {
             additional(draft, &state, service, &evaluations),
         );
         if arrival.secure {
-            let mut details = json!({"clientProvidedHostHeader": text(arrival.host.as_ref())});
-            if let Some(version) = arrival.tls_version {
-                details["tlsVersion"] = json!(version);
-            }
-            put("tlsDetails", details);
+            put("tlsDetails", tls_details(arrival));
         }
         let fetched = fetched(
             draft,
@@ -336,6 +332,15 @@ fn additional(draft: &Draft, state: &State, service: Service, evaluations: &[Eva
         None => data["unanswered"] = json!(true),
     }
     data
+}
+
+/// What is known of the connection, where it ended here.
+fn tls_details(arrival: &Arrival) -> Value {
+    let mut details = json!({"clientProvidedHostHeader": text(arrival.host.as_ref())});
+    if let Some(version) = arrival.tls_version {
+        details["tlsVersion"] = json!(version);
+    }
+    details
 }
 
 /// Whether a role of another account has said no: its record must look like that of one which is not there.
