@@ -67,17 +67,16 @@ pub(crate) async fn manifest(
         }
         _ => None,
     };
-    let document = match recorded {
-        Some(listed) => Arc::new(told(package, &listed, &base)),
-        None => {
-            let variant = format!("{wanted} of {base}");
-            let (of, wanted) = (package.clone(), wanted.to_owned());
-            let rendered = repository.rendered(package, &variant, move |listing| {
-                let listed = find(&listing, &wanted).ok_or_else(|| no_version(&wanted))?;
-                Ok(told(&of, listed, &base))
-            });
-            rendered.await?.ok_or_else(|| no_package(package))?
-        }
+    let document = if let Some(listed) = recorded {
+        Arc::new(told(package, &listed, &base))
+    } else {
+        let variant = format!("{wanted} of {base}");
+        let (of, wanted) = (package.clone(), wanted.to_owned());
+        let rendered = repository.rendered(package, &variant, move |listing| {
+            let listed = find(&listing, &wanted).ok_or_else(|| no_version(&wanted))?;
+            Ok(told(&of, listed, &base))
+        });
+        rendered.await?.ok_or_else(|| no_package(package))?
     };
     Ok(answer(&document, &parts.method, &parts.headers).await)
 }
