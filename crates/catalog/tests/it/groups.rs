@@ -510,41 +510,6 @@ fn groups_and_their_packages_are_listed_in_pages() {
             upstream: Restriction::Block,
         };
         world.set_control("middle", "BALL", controlled).await;
-        let packages = async |pattern: &str, preview: bool, limit| {
-            let (mut found, mut after) = (Vec::new(), None);
-            loop {
-                let page = if preview {
-                    let pattern = pattern.parse().unwrap();
-                    let catalog = &world.catalog;
-                    catalog
-                        .preview_packages(
-                            &world.admin,
-                            &domain_at(),
-                            &pattern,
-                            after.as_deref(),
-                            limit,
-                        )
-                        .await
-                        .unwrap()
-                } else {
-                    let group = world
-                        .group_for(Action::ListAssociatedPackages, pattern)
-                        .await
-                        .unwrap();
-                    group.packages(after.as_deref(), limit).await.unwrap()
-                };
-                assert!(page.items.len() <= limit as usize);
-                let text = page
-                    .items
-                    .iter()
-                    .map(|item| format!("{} {}", item.id, item.association));
-                found.extend(text);
-                after = page.next;
-                if after.is_none() {
-                    return found;
-                }
-            }
-        };
         for (pattern, is_group, expected) in [
             (
                 "/toy//ball~",
@@ -563,9 +528,11 @@ fn groups_and_their_packages_are_listed_in_pages() {
             ("/pypi/*", false, vec![]),
         ] {
             for limit in [1, 2, 100] {
-                assert_eq!(packages(pattern, true, limit).await, expected, "{pattern}");
+                let previewed = packages_of(&world, pattern, true, limit).await;
+                assert_eq!(previewed, expected, "{pattern}");
                 if is_group {
-                    assert_eq!(packages(pattern, false, limit).await, expected, "{pattern}");
+                    let found = packages_of(&world, pattern, false, limit).await;
+                    assert_eq!(found, expected, "{pattern}");
                 }
             }
         }
@@ -588,6 +555,77 @@ fn groups_and_their_packages_are_listed_in_pages() {
             );
         }
     });
+}
+
+#[test]
+fn packages_from_before_their_names_were_kept_are_listed_by_group_at_once() {
+    over_each(|world| async move {
+        let world = world.with_domain().await;
+        world.repository("team", &[]).await;
+        world.repository("my", &[]).await;
+        for (repository, name) in [
+            ("team", "ball"),
+            ("my", "ball"),
+            ("team", "BALL"),
+            ("my", "ball-b"),
+            ("my", "bat"),
+        ] {
+            published(&world, repository, name, "7").await.unwrap();
+        }
+        world.group("/toy//ball~").await;
+        for sql in ["DELETE FROM package_names", "DELETE FROM catch_up"] {
+            let forget = move |tx: &mut store::Tx<'_>| tx.execute(sql, &[]);
+            world.database.write(forget).await.unwrap();
+        }
+        let expected = ["BALL WEAK", "ball STRONG", "ball-b STRONG"];
+        for limit in [1, 2, 100] {
+            let found = packages_of(&world, "/toy//ball~", false, limit).await;
+            assert_eq!(found, expected);
+        }
+        assert_eq!(packages_of(&world, "/*", false, 100).await, ["bat STRONG"]);
+        let group = world.group_for(Action::ListAssociatedPackages, "/toy//ball~");
+        let group = group.await.unwrap();
+        let begun = group.packages(None, 1).await.unwrap();
+
+        assert_eq!(world.catalog.catch_up().await.unwrap(), 5);
+        assert_eq!(world.catalog.catch_up().await.unwrap(), 0);
+        let rest = group.packages(begun.next.as_deref(), 100).await.unwrap();
+        let names = begun.items.iter().chain(&rest.items);
+        let names: Vec<_> = names.map(|item| item.id.to_string()).collect();
+        assert_eq!(
+            names,
+            ["BALL", "ball", "ball-b"],
+            "begun before, ended after"
+        );
+        let found = packages_of(&world, "/toy//ball~", false, 1).await;
+        assert_eq!(found, expected);
+    });
+}
+
+/// `name association` of what a pattern has, read in pages of this size.
+async fn packages_of(world: &World, pattern: &str, preview: bool, limit: u32) -> Vec<String> {
+    let (mut found, mut after) = (Vec::new(), None::<String>);
+    loop {
+        let after_text = after.as_deref();
+        let page = if preview {
+            let (at, pattern) = (domain_at(), pattern.parse().unwrap());
+            let catalog = &world.catalog;
+            catalog
+                .preview_packages(&world.admin, &at, &pattern, after_text, limit)
+                .await
+        } else {
+            let group = world.group_for(Action::ListAssociatedPackages, pattern);
+            group.await.unwrap().packages(after_text, limit).await
+        };
+        let page = page.unwrap();
+        assert!(page.items.len() <= limit as usize);
+        let text = page.items.iter();
+        found.extend(text.map(|item| format!("{} {}", item.id, item.association)));
+        after = page.next;
+        if after.is_none() {
+            return found;
+        }
+    }
 }
 
 #[test]

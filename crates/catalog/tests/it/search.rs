@@ -256,7 +256,11 @@ fn what_was_recorded_before_there_was_an_index_is_brought_into_it() {
         for number in 0..3 {
             world.said("r1", &format!("toy{number}"), "1", "old").await;
         }
-        for sql in ["DELETE FROM search_terms", "DELETE FROM search_packages"] {
+        for sql in [
+            "DELETE FROM search_terms",
+            "DELETE FROM search_packages",
+            "DELETE FROM catch_up",
+        ] {
             world
                 .database
                 .write(move |tx| tx.execute(sql, &[]))
@@ -264,8 +268,8 @@ fn what_was_recorded_before_there_was_an_index_is_brought_into_it() {
                 .unwrap();
         }
         assert_eq!(world.finds(&text("old"), 50).await, [""; 0]);
-        assert_eq!(world.catalog.index_packages().await.unwrap(), 3);
-        assert_eq!(world.catalog.index_packages().await.unwrap(), 0);
+        assert_eq!(world.catalog.catch_up().await.unwrap(), 3);
+        assert_eq!(world.catalog.catch_up().await.unwrap(), 0);
         assert_eq!(world.finds(&text("old"), 50).await.len(), 3);
     });
 }
