@@ -15,7 +15,7 @@ use crate::open::Purpose;
 use crate::origin::{self, Ruling};
 use crate::package::Origin;
 use crate::record::{self, PackageRow, VERSIONS, VersionRow};
-use crate::remote::Remote;
+use crate::remote::{Remote, RemoteError};
 use crate::repository::Repository;
 use crate::screen::{View, screen};
 use crate::shelf::{DomainMap, Stamp, domain_topic, package_topic};
@@ -198,12 +198,33 @@ impl Walk {
 
 impl Catalog {
     /// A file that the repository of a request does not have itself, wherever on the way it is.
+    ///
+    /// A registry that cannot be asked keeps back nothing that is recorded on the way behind it; only where that has no such
+    /// file is its failure the answer. "Not found" would send clients to another index.
     pub(crate) async fn find_beyond(
         &self,
         from: &Arc<Repository>,
         format: &'static dyn Format,
         id: &AssetId,
         purpose: Purpose,
+    ) -> Result<Option<Asset>> {
+        let mut failure = None;
+        let found = self
+            .look_beyond(from, format, id, purpose, &mut failure)
+            .await;
+        match (found, failure) {
+            (Ok(None) | Err(Error::Held(_)), Some(error)) => Err(error.into()),
+            (found, _) => found,
+        }
+    }
+
+    async fn look_beyond(
+        &self,
+        from: &Arc<Repository>,
+        format: &'static dyn Format,
+        id: &AssetId,
+        purpose: Purpose,
+        failure: &mut Option<RemoteError>,
     ) -> Result<Option<Asset>> {
         let mut walk = Walk::begin(self, from, format, &id.version.package).await?;
         while let Some(stop) = walk.next(self).await? {
@@ -218,7 +239,8 @@ impl Catalog {
                 // The first that has the version decides, whatever others have.
                 screen(row.record.status, View::Serve, || id.to_string()).map_err(Error::Held)?;
                 if let Some(asset) = self.open_recorded(&stop.repository, id).await? {
-                    if purpose == Purpose::Take {
+                    // Not where a registry nearer by may have another one: what is kept is there for good.
+                    if purpose == Purpose::Take && failure.is_none() {
                         self.keep(&stop.repository, from, version).await;
                     }
                     return Ok(Some(asset));
@@ -238,12 +260,15 @@ impl Catalog {
                 }
                 return Ok(None);
             }
-            if let Some(remote) = walk.go_on(self, &stop, format)
-                && let Some(asset) = self
-                    .take(&remote, &stop.repository, from, id, purpose)
-                    .await?
-            {
-                return Ok(Some(asset));
+            let remote = walk.go_on(self, &stop, format);
+            // Of two registries the nearer decides, even if it cannot say anything now.
+            if let Some(remote) = remote.filter(|_| failure.is_none()) {
+                let taken = self.take(&remote, &stop.repository, from, id, purpose);
+                match taken.await {
+                    Err(Error::Remote(error)) => *failure = Some(error),
+                    Ok(None) => {}
+                    found => return found,
+                }
             }
         }
         Ok(None)
