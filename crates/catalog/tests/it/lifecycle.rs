@@ -16,7 +16,7 @@ use crate::world::{World, over_each};
 const DAY: Duration = Duration::from_hours(24);
 
 /// Somebody who knows since forever that only these were fetched.
-struct Fetched(BTreeMap<Version, Timestamp>);
+pub(crate) struct Fetched(pub(crate) BTreeMap<Version, Timestamp>);
 
 impl FetchTimes for Fetched {
     fn known_since(&self) -> BoxFuture<'_, Result<Timestamp>> {

@@ -6,9 +6,12 @@
 
 mod compare;
 mod model;
+mod old;
 mod real;
 mod rules;
 mod step;
+
+use std::time::Duration;
 
 use crate::world::{World, each_pair};
 use model::Model;
@@ -19,6 +22,9 @@ const SHORT: usize = 700;
 
 /// Steps between two looks at everything.
 const LOOK_EVERY: usize = 500;
+
+/// Between two steps.
+const MOMENT: Duration = Duration::from_secs(1);
 
 /// How long, in steps, a failing walk is made shorter: each attempt is a world of its own.
 const ATTEMPTS: usize = 400;
@@ -70,6 +76,9 @@ fn walk(pair: &'static str, steps: &[Step], look_every: usize) -> Result<(), (us
             world.repository(name, &[]).await;
         }
         for (at, step) in steps.iter().enumerate() {
+            // No two steps at the same time: what came later counts.
+            model.now += MOMENT;
+            world.clock.advance(MOMENT);
             let expected = step.expected(&mut model);
             let found = step.taken(&world).await;
             if found != expected {
@@ -84,7 +93,7 @@ fn walk(pair: &'static str, steps: &[Step], look_every: usize) -> Result<(), (us
         compare::everything(&world, &model)
             .await
             .map_err(|problem| (steps.len(), problem))?;
-        compare::bytes_after_a_sweep(&world, &model)
+        compare::bytes_after_a_sweep(&world, &mut model)
             .await
             .map_err(|problem| (steps.len(), problem))
     })

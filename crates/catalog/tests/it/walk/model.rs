@@ -1,9 +1,11 @@
 //! The catalog as simple as it can be said: maps in memory, and the rules of the specification on them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use catalog::{GroupMode, GroupRestriction, Restriction, Restrictions, Status};
 
+use super::old::{Removed, Run};
 use super::step::Step;
 
 pub(super) const REPOSITORIES: [&str; 5] = ["app", "team", "store", "old", "side"];
@@ -43,11 +45,19 @@ pub(super) enum Said {
     Bytes(Vec<u8>),
     /// Of each version: nothing, or why not.
     Versions(BTreeMap<usize, Option<&'static str>>),
+    /// What was found, or what rules have done.
+    These(BTreeSet<String>),
+    /// How many versions an undo brought back, and how many it could not.
+    Undone(u64, u64),
     Refused(&'static str),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Version {
+    /// Which record it is: another one, when it was deleted and is there again.
+    pub(super) row: u64,
+    /// When that was made.
+    pub(super) published: Duration,
     pub(super) status: Status,
     /// The repository that it was first published to.
     pub(super) origin: usize,
@@ -77,10 +87,15 @@ pub(super) struct Package {
 pub(super) struct Repository {
     pub(super) upstreams: Vec<usize>,
     pub(super) packages: BTreeMap<usize, Package>,
+    /// Oldest first.
+    pub(super) removed: Vec<Removed>,
+    pub(super) rules: Option<usize>,
+    /// Runs of its rules, oldest first.
+    pub(super) runs: Vec<Run>,
 }
 
 impl Repository {
-    fn version(&self, package: usize, version: usize) -> Option<&Version> {
+    pub(super) fn version(&self, package: usize, version: usize) -> Option<&Version> {
         self.packages.get(&package)?.versions.get(&version)
     }
 
@@ -96,6 +111,9 @@ pub(super) type Rules = BTreeMap<GroupRestriction, (GroupMode, BTreeSet<usize>)>
 pub(super) struct Model {
     pub(super) repositories: [Repository; 5],
     pub(super) groups: BTreeMap<usize, Rules>,
+    /// Since the beginning of the walk.
+    pub(super) now: Duration,
+    rows: u64,
 }
 
 fn rules(mode: GroupMode) -> Rules {
@@ -115,7 +133,15 @@ impl Model {
         Self {
             repositories: <[Repository; 5]>::default(),
             groups: BTreeMap::from([(0, rules(GroupMode::Allow))]),
+            now: Duration::ZERO,
+            rows: 0,
         }
+    }
+
+    /// A number for a record that is made.
+    fn new_row(&mut self) -> u64 {
+        self.rows += 1;
+        self.rows
     }
 
     // --- Groups ---------------------------------------------------------------------------------------------------------
@@ -272,6 +298,7 @@ impl Model {
         let source = self.repositories[from].version(package, number);
         let source = source.unwrap().clone();
         let control = self.first_control(package, false);
+        let (row, published) = (self.new_row(), self.now);
         if let Some(target) = self.repositories[to].version(package, number) {
             let files = source.files.keys().chain(target.files.keys());
             let together = files.collect::<BTreeSet<_>>().len();
@@ -285,6 +312,8 @@ impl Model {
             versions: BTreeMap::new(),
         });
         let kept = target.versions.entry(number).or_insert_with(|| Version {
+            row,
+            published,
             files: BTreeMap::new(),
             about: None,
             ..source.clone()
@@ -331,6 +360,7 @@ impl Model {
             }
         }
         let control = self.first_control(package, true);
+        let (row, published) = (self.new_row(), self.now);
         let status = if finish {
             Status::Published
         } else {
@@ -342,6 +372,8 @@ impl Model {
             versions: BTreeMap::new(),
         });
         let version = package.versions.entry(number).or_insert_with(|| Version {
+            row,
+            published,
             status,
             origin: repository,
             files: BTreeMap::new(),
@@ -440,7 +472,11 @@ impl Model {
         }
         if said.values().all(Option::is_none) {
             let control = self.first_control(package, true);
-            for (number, version) in copies {
+            for (number, mut version) in copies {
+                let there = self.repositories[to].version(package, number);
+                let record = there.map(|there| (there.row, there.published));
+                (version.row, version.published) =
+                    record.unwrap_or_else(|| (self.new_row(), self.now));
                 let package = self.repositories[to].packages.entry(package);
                 let package = package.or_insert_with(|| Package {
                     control,
@@ -466,7 +502,7 @@ impl Model {
 }
 
 /// When one is refused, the others are skipped.
-fn skipping(
+pub(super) fn skipping(
     mut said: BTreeMap<usize, Option<&'static str>>,
 ) -> BTreeMap<usize, Option<&'static str>> {
     if said.values().any(Option::is_some) {
@@ -477,10 +513,14 @@ fn skipping(
     said
 }
 
-/// The bytes of a file.
-pub(super) fn bytes(file: usize, content: u8) -> Vec<u8> {
-    // Different files may well have the same bytes.
-    format!("bytes {} of {}", content, file / 2).into_bytes()
+/// The word that tells descriptions apart.
+pub(super) const COLOURS: [&str; 3] = ["red", "green", "blue"];
+
+/// The bytes of a file of a package.
+pub(super) fn bytes(package: usize, file: usize, content: u8) -> Vec<u8> {
+    // Different files may well have the same bytes, of different packages too.
+    let (colour, half) = (COLOURS[usize::from(content)], package / 2);
+    format!("{colour} bytes of {} of {half}", file / 2).into_bytes()
 }
 
 impl Step {

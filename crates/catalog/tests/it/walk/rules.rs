@@ -1,5 +1,8 @@
 //! What the model makes of each step.
 
+use std::time::Duration;
+
+use catalog::lifecycle::Then;
 use catalog::{GroupMode, Status};
 
 use super::model::{Model, Package, Repository, Said, Version, bytes, inheriting};
@@ -18,7 +21,7 @@ pub(super) fn expected(step: &Step, model: &mut Model) -> Said {
         } => model.publish(
             *repository,
             (*package, *version),
-            (*file, bytes(*file, *content)),
+            (*file, bytes(*package, *file, *content)),
             *finish,
         ),
         Step::Read {
@@ -67,37 +70,16 @@ pub(super) fn expected(step: &Step, model: &mut Model) -> Said {
             repository,
             package,
             versions,
-        } => model.act(
-            *repository,
-            *package,
-            versions,
-            |_| None,
-            |all, number| {
-                let version = all.get_mut(&number).unwrap();
-                version.status = Status::Disposed;
-                version.files.clear();
-            },
-        ),
+        } => model.remove(*repository, *package, versions, Then::Dispose, None),
         Step::Delete {
             repository,
             package,
             versions,
-        } => model.act(
-            *repository,
-            *package,
-            versions,
-            |_| None,
-            |all, number| {
-                all.remove(&number);
-            },
-        ),
+        } => model.remove(*repository, *package, versions, Then::Delete, None),
         Step::DeletePackage {
             repository,
             package,
-        } => match model.repositories[*repository].packages.remove(package) {
-            Some(_) => Said::Done,
-            None => Said::Refused("no package"),
-        },
+        } => model.remove_package(*repository, *package),
         Step::SetControl {
             repository,
             package,
@@ -176,6 +158,21 @@ pub(super) fn expected(step: &Step, model: &mut Model) -> Said {
             listed.retain(|name| !remove.contains(name));
             Said::Done
         }
-        Step::Sweep { .. } => Said::Done,
+        Step::Sweep { hours } => {
+            model.now += Duration::from_hours(*hours);
+            Said::Done
+        }
+        Step::Restore {
+            repository,
+            package,
+            versions,
+        } => model.restore(*repository, *package, versions, None),
+        Step::SetRules { repository, rules } => {
+            model.repositories[*repository].rules = Some(*rules);
+            Said::Done
+        }
+        Step::RunRules { repository } => model.run_rules(*repository),
+        Step::Undo { repository, before } => model.undo(*repository, *before),
+        Step::Find(find) => Said::These(model.find(find)),
     }
 }

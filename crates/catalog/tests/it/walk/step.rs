@@ -3,6 +3,7 @@
 use catalog::{GroupMode, GroupRestriction, Restriction, Restrictions, Status};
 
 use super::model::{FILES, PACKAGES, PATTERNS, REPOSITORIES, VERSIONS};
+use super::old::{CALLED, Find, RULES};
 
 /// Numbers that are the same for the same seed (splitmix64).
 pub(super) struct Dice(u64);
@@ -123,6 +124,25 @@ pub(super) enum Step {
     Sweep {
         hours: u64,
     },
+    Restore {
+        repository: usize,
+        package: usize,
+        versions: Vec<usize>,
+    },
+    SetRules {
+        repository: usize,
+        rules: usize,
+    },
+    /// What the rules say is previewed, then done.
+    RunRules {
+        repository: usize,
+    },
+    Undo {
+        repository: usize,
+        /// How many runs of the rules came after it.
+        before: usize,
+    },
+    Find(Find),
 }
 
 const TARGETS: [Status; 4] = [
@@ -135,7 +155,7 @@ const TARGETS: [Status; 4] = [
 impl Step {
     pub(super) fn any(dice: &mut Dice) -> Self {
         let (repository, package) = (dice.below(REPOSITORIES.len()), dice.below(PACKAGES.len()));
-        match dice.below(100) {
+        match dice.below(116) {
             0..30 => Self::Publish {
                 repository,
                 package,
@@ -226,9 +246,34 @@ impl Step {
                 add: dice.some_of(REPOSITORIES.len(), 2),
                 remove: dice.some_of(REPOSITORIES.len(), 1),
             },
-            _ => Self::Sweep {
+            98..100 => Self::Sweep {
                 hours: dice.below(48) as u64,
             },
+            100..105 => Self::Restore {
+                repository,
+                package,
+                versions: some_versions(dice),
+            },
+            105..107 => Self::SetRules {
+                repository,
+                rules: dice.below(RULES.len()),
+            },
+            107..110 => Self::RunRules { repository },
+            110..112 => Self::Undo {
+                repository,
+                before: dice.below(2),
+            },
+            _ => Self::Find(match dice.below(3) {
+                0 => {
+                    let (name, packages) = dice.one_of(&CALLED);
+                    Find::Called(name, packages)
+                }
+                1 => Find::Saying(u8::try_from(dice.below(3)).unwrap()),
+                _ => {
+                    let content = u8::try_from(dice.below(3)).unwrap();
+                    Find::Bytes(package, dice.below(FILES.len()), content)
+                }
+            }),
         }
     }
 }
