@@ -25,8 +25,9 @@ use crate::{Error, Result, group, labels, origin};
 
 pub(crate) use blobs::claim_blob;
 pub(crate) use rows::{
-    ASSETS, ASSETS_OF_PACKAGE, AssetRow, PackageRow, RECORDS, VERSIONS, VersionRow, assets,
-    package, package_key, read_asset, read_package, read_record, read_version, version,
+    ASSETS, ASSETS_OF_PACKAGE, AssetRow, PACKAGE, PackageRow, RECORDS, VERSION, VERSIONS,
+    VersionRow, assets, package, package_key, read_asset, read_package, read_record, read_version,
+    version,
 };
 
 use blobs::{ensure_blob, heal};
@@ -54,6 +55,10 @@ const UPDATE_VERSION: &str = "
 const INSERT_ASSET: &str = "
     INSERT INTO assets (version_id, name, blob_id, modified, document)
     VALUES ($1, $2, $3, $4, $5)";
+
+const DELETE_ASSETS: &str = "
+    DELETE FROM assets
+     WHERE version_id = $1";
 
 /// Which way a version comes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -415,6 +420,12 @@ pub(crate) fn update(tx: &mut Tx<'_>, row: &VersionRow) -> Result<()> {
             row.document.clone().into(),
         ],
     )?;
+    Ok(())
+}
+
+/// Takes the files of a version away.
+pub(crate) fn delete_assets(tx: &mut Tx<'_>, row: &VersionRow) -> Result<()> {
+    tx.execute(DELETE_ASSETS, &[row.id.as_str().into()])?;
     Ok(())
 }
 

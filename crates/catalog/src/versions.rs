@@ -2,7 +2,7 @@
 //!
 //! All or nothing: when one version fails, none is changed, and the others are told that they were skipped.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use store::Tx;
@@ -14,7 +14,7 @@ use crate::permit::Permit;
 use crate::record::{self, PackageRow, VersionRow, Way};
 use crate::removed::{self, Removal};
 use crate::repository::Repository;
-use crate::{Catalog, Error, Result};
+use crate::{Error, Result};
 
 /// Why a version was not changed, as the API spells it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,10 +89,6 @@ impl Act {
 const DELETE_VERSION: &str = "
     DELETE FROM versions
      WHERE id = $1";
-
-const DELETE_ASSETS: &str = "
-    DELETE FROM assets
-     WHERE version_id = $1";
 
 const DELETE_LABELS: &str = "
     DELETE FROM labels
@@ -185,7 +181,10 @@ impl Permit<PackageAt> {
             by: self.by(),
             run: String::new(),
         };
-        acting.act(&self.catalog, selection, act).await
+        let database = &self.catalog.0.database;
+        database
+            .write(move |tx| acting.act(tx, &selection, act))
+            .await
     }
 }
 
@@ -200,44 +199,36 @@ pub(crate) struct Acting {
 }
 
 impl Acting {
-    pub(crate) async fn act(
-        self,
-        catalog: &Catalog,
-        mut selection: Selection,
-        act: Act,
-    ) -> Result<Outcomes> {
-        selection.versions.sort();
-        selection.versions.dedup();
-        let work = move |tx: &mut Tx<'_>| {
-            let package = found(tx, &self.repository, &self.id)?;
-            let mut outcomes = Outcomes::default();
-            let mut rows = Vec::new();
-            for version in &selection.versions {
-                match checked(tx, &package, version, &selection, act)? {
-                    Ok(row) => rows.push(row),
-                    Err(failure) => {
-                        outcomes.failed.insert(version.clone(), failure);
-                    }
+    /// All of them or none. Errors: `NotFound` (package).
+    pub(crate) fn act(&self, tx: &mut Tx<'_>, selection: &Selection, act: Act) -> Result<Outcomes> {
+        let package = found(tx, &self.repository, &self.id)?;
+        let mut outcomes = Outcomes::default();
+        let mut rows = Vec::new();
+        let versions: BTreeSet<_> = selection.versions.iter().collect();
+        for version in versions {
+            match checked(tx, &package, version, selection, act)? {
+                Ok(row) => rows.push(row),
+                Err(failure) => {
+                    outcomes.failed.insert(version.clone(), failure);
                 }
             }
-            if !outcomes.failed.is_empty() {
-                skip_all(
-                    &mut outcomes,
-                    rows.into_iter().map(|row| row.record.version),
-                );
-                return Ok(outcomes);
-            }
-            if rows.iter().any(|row| act.changes(row.record.status)) {
-                record::edited(tx, &package, &self.by)?;
-            }
-            for row in rows {
-                let version = row.record.version.clone();
-                let result = self.apply(tx, &package, row, act)?;
-                outcomes.successful.insert(version, result);
-            }
-            Ok(outcomes)
-        };
-        catalog.0.database.write(work).await
+        }
+        if !outcomes.failed.is_empty() {
+            skip_all(
+                &mut outcomes,
+                rows.into_iter().map(|row| row.record.version),
+            );
+            return Ok(outcomes);
+        }
+        if rows.iter().any(|row| act.changes(row.record.status)) {
+            record::edited(tx, &package, &self.by)?;
+        }
+        for row in rows {
+            let version = row.record.version.clone();
+            let result = self.apply(tx, &package, row, act)?;
+            outcomes.successful.insert(version, result);
+        }
+        Ok(outcomes)
     }
 
     fn apply(
@@ -290,7 +281,7 @@ impl Acting {
                     run,
                 )?;
                 row.record.status = Status::Disposed;
-                tx.execute(DELETE_ASSETS, &[row.id.as_str().into()])?;
+                record::delete_assets(tx, &row)?;
             }
         }
         let assets = record::assets(tx, &row)?;
