@@ -187,21 +187,13 @@ impl Publication {
         Ok(rows.into_iter().map(|row| row.record).collect())
     }
 
-    /// The files of the version as it was when the publication began.
-    pub async fn existing_assets(&self) -> Result<Vec<AssetRecord>> {
-        match &self.existing {
-            Some(row) => self.catalog.recorded_assets(&row.id).await,
-            None => Ok(Vec::new()),
-        }
-    }
-
     /// The version as it was when the publication began, if it existed.
     pub fn existing(&self) -> Option<&VersionRecord> {
         self.existing.as_ref().map(|row| &row.record)
     }
 
     /// The files of that version.
-    pub async fn existing_files(&self) -> Result<Vec<AssetRecord>> {
+    pub async fn existing_assets(&self) -> Result<Vec<AssetRecord>> {
         match &self.existing {
             Some(row) => self.catalog.recorded_assets(&row.id).await,
             None => Ok(Vec::new()),

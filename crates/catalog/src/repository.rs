@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use aws::{AccountId, Timestamp};
-use iam::{Caller, RequestTags, ResourcePolicy};
+use iam::{Caller, ResourcePolicy};
 use store::{Row, Tx};
 
 use crate::action::Action;
@@ -202,25 +202,10 @@ impl Catalog {
             domain: at.clone(),
             name: new.name.clone(),
         };
-        let map = self.find_domain(at).await?;
-        let (arn, domain_arn) = (self.repository_arn(&place), self.domain_arn(at));
-        let (either, only) = ([arn.as_str(), domain_arn.as_str()], [arn.as_str()]);
-        let subject = |resources| Subject {
-            resources,
-            owner: &at.owner,
-            domain: map.as_ref().map(|map| &*map.domain),
-            repository: None,
-            group: None,
-            request_tags: Some(RequestTags::Put(&tags)),
-        };
-        self.authorize(caller, Action::CreateRepository, subject(&either))
-            .await?;
-        if !tags.is_empty() {
-            self.authorize(caller, Action::TagResource, subject(&only))
-                .await?;
-        }
-        let map = map.as_ref().ok_or_else(|| no_domain(at))?;
-        self.may_use_as_upstreams(caller, at, &new.name, &new.upstreams)
+        let arn = self.repository_arn(&place);
+        let action = Action::CreateRepository;
+        let map = self.may_make(caller, action, at, &arn, &tags).await?;
+        self.may_use_as_upstreams(caller, &place, &new.upstreams, &[])
             .await?;
 
         let now = self.now();
@@ -414,15 +399,16 @@ impl Catalog {
             .ok_or_else(|| no_repository(at))
     }
 
-    /// Whether `name` may have these upstreams: how many, which, and that the caller may use each of them so.
+    /// Whether a repository may have these upstreams: how many, which, and that the caller may use each of them so that it
+    /// did not have `before`.
     async fn may_use_as_upstreams(
         &self,
         caller: &Caller,
-        at: &DomainAt,
-        name: &RepositoryName,
+        at: &RepositoryAt,
         upstreams: &[RepositoryName],
+        before: &[RepositoryName],
     ) -> Result<()> {
-        let limit = self.0.limits.direct_upstreams;
+        let (name, limit) = (&at.name, self.0.limits.direct_upstreams);
         if upstreams.len() > limit as usize {
             return Err(Error::Quota {
                 kind: Kind::Repository,
@@ -443,8 +429,11 @@ impl Catalog {
                     "upstream repository `{upstream}` is given twice"
                 )));
             }
+            if before.contains(upstream) {
+                continue;
+            }
             let upstream = RepositoryAt {
-                domain: at.clone(),
+                domain: at.domain.clone(),
                 name: upstream.clone(),
             };
             self.repository(caller, Action::AssociateWithDownstreamRepository, &upstream)
@@ -502,33 +491,9 @@ impl Permit<Repository> {
                     self.name
                 )));
             }
-            let (old, added): (Vec<_>, Vec<_>) = upstreams
-                .iter()
-                .cloned()
-                .partition(|upstream| self.upstreams.contains(upstream));
             self.catalog
-                .may_use_as_upstreams(&self.caller, &place.domain, &self.name, &added)
+                .may_use_as_upstreams(&self.caller, &place, upstreams, &self.upstreams)
                 .await?;
-            if old.len() + added.len() > self.catalog.0.limits.direct_upstreams as usize {
-                let limit = self.catalog.0.limits.direct_upstreams;
-                return Err(Error::Quota {
-                    kind: Kind::Repository,
-                    id: self.name.to_string(),
-                    message: format!(
-                        "a repository may have at most {limit} direct upstream repositories"
-                    ),
-                });
-            }
-            if let Some(twice) = old
-                .iter()
-                .enumerate()
-                .find(|(place, name)| old[..*place].contains(name))
-            {
-                return Err(Error::Invalid(format!(
-                    "upstream repository `{}` is given twice",
-                    twice.1
-                )));
-            }
         }
         let repository = Arc::clone(&self.thing);
         self.catalog

@@ -21,21 +21,6 @@ use crate::screen::{View, screen};
 use crate::shelf::{DomainMap, Stamp, domain_topic, package_topic};
 use crate::{Catalog, Error, Result};
 
-const PACKAGE: &str = "
-    SELECT id, publish, upstream, edited
-      FROM packages
-     WHERE repository_id = $1
-       AND format = $2
-       AND namespace = $3
-       AND name = $4";
-
-const VERSION: &str = "
-    SELECT id, version, status, revision, origin_type, origin_repository, origin_connection, published,
-           published_upstream, manifest, document
-      FROM versions
-     WHERE package_id = $1
-       AND version = $2";
-
 /// A repository and its upstreams, one after the other, without regard to any package.
 pub(crate) struct Order {
     map: Arc<DomainMap>,
@@ -440,7 +425,7 @@ impl Catalog {
         id: &PackageId,
     ) -> Result<Option<PackageRow>> {
         let values = record::package_key(repository, id);
-        let rows = self.0.database.rows(PACKAGE, values).await?;
+        let rows = self.0.database.rows(record::PACKAGE, values).await?;
         rows.first().map(record::read_package).transpose()
     }
 
@@ -474,8 +459,20 @@ impl Catalog {
         version: &Version,
     ) -> Result<Option<VersionRow>> {
         let values = vec![package.id.as_str().into(), version.as_str().into()];
-        let rows = self.0.database.rows(VERSION, values).await?;
+        let rows = self.0.database.rows(record::VERSION, values).await?;
         rows.first().map(record::read_version).transpose()
+    }
+
+    /// What a repository records of one version, of a package that need not be there.
+    pub(crate) async fn recorded(
+        &self,
+        repository: &Repository,
+        id: &VersionId,
+    ) -> Result<Option<VersionRow>> {
+        match self.recorded_package(repository, &id.package).await? {
+            Some(package) => self.recorded_version(&package, &id.version).await,
+            None => Ok(None),
+        }
     }
 
     /// What a repository records of all versions of a package.
