@@ -107,10 +107,7 @@ async fn prepare(world: &World, state: State, name: &str) {
         upstream: Restriction::Allow,
     };
     let publish = async |repository| {
-        world
-            .publish(repository, name, "1", "f", b"ours", Then::Publish)
-            .await
-            .unwrap();
+        world.put(repository, name, "1", b"ours").await;
     };
     let keep_registries_out = async || {
         let pattern = format!("/toy//{name}~");

@@ -1,6 +1,6 @@
 //! Taking files from a public registry.
 
-use catalog::{Error, OriginType, Purpose, RemoteError, Then};
+use catalog::{Error, OriginType, Purpose, RemoteError};
 
 use crate::toy::{asset, package};
 use crate::world::{bytes_of, over_each};
@@ -155,10 +155,7 @@ fn what_is_recorded_behind_a_registry_that_is_down_is_served_and_not_kept() {
         world.registry.put("bear/1/f", b"bear");
         world.read("other", "bear", "1", "f").await.unwrap();
         for version in ["1", "2"] {
-            world
-                .publish("team", "ball", version, "f", b"own", Then::Publish)
-                .await
-                .unwrap();
+            world.put("team", "ball", version, b"own").await;
         }
         let at = world.repository_at("team");
         let action = catalog::Action::UpdatePackageVersionsStatus;
@@ -203,10 +200,7 @@ fn a_further_file_of_a_fetched_version_is_added_and_of_a_published_one_is_not() 
             .await
             .unwrap();
         assert_eq!(names.len(), 2);
-        world
-            .publish("my", "bear", "2", "f", b"own", Then::Publish)
-            .await
-            .unwrap();
+        world.put("my", "bear", "2", b"own").await;
         assert!(matches!(
             world.read("my", "bear", "2", "g").await,
             Err(Error::NotFound { .. })

@@ -153,6 +153,7 @@ const TARGETS: [Status; 4] = [
 ];
 
 impl Step {
+    #[expect(clippy::too_many_lines, reason = "a line or two for each step")]
     pub(super) fn any(dice: &mut Dice) -> Self {
         let (repository, package) = (dice.below(REPOSITORIES.len()), dice.below(PACKAGES.len()));
         match dice.below(116) {
