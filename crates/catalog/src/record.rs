@@ -161,14 +161,18 @@ pub(crate) fn record(
         row.record.status = new.status;
     }
     let (mut described, mut documented) = (false, false);
+    let is_foreign = is_foreign(&row.record, new) && !created;
     if let Some(manifest) = &new.manifest
         && !(new.yields && row.manifest != NO_MANIFEST)
+        && !is_foreign
     {
         let manifest = serde_json::to_string(manifest).map_err(Error::internal)?;
         described = row.manifest != manifest;
         row.manifest = manifest;
     }
-    if let Some(document) = &new.document {
+    if let Some(document) = &new.document
+        && !is_foreign
+    {
         documented = row.document.as_ref() != Some(document);
         row.document = Some(document.clone());
     }
@@ -269,6 +273,11 @@ fn add_assets(
     Ok(spare)
 }
 
+/// Whether a client publishes to a version that came from a registry: the two are never mixed.
+fn is_foreign(record: &VersionRecord, new: &Recording) -> bool {
+    new.way == Way::Published && record.origin.origin_type == OriginType::External
+}
+
 /// Whether a version takes a file that it has not.
 fn takes_more(
     record: &VersionRecord,
@@ -278,6 +287,9 @@ fn takes_more(
 ) -> Result<()> {
     let what = match record.status {
         _ if created || matches!(new.way, Way::Copied(_)) => return Ok(()),
+        _ if is_foreign(record, new) => {
+            "was taken from a public registry and takes no files of clients"
+        }
         Status::Unfinished => return Ok(()),
         Status::Published | Status::Unlisted if new.open_ended => return Ok(()),
         Status::Published | Status::Unlisted => "is finished and takes no more assets",

@@ -181,6 +181,11 @@ fn what_was_taken_from_outside_is_never_mixed_with_what_is_ours() {
                 "{refused:?}"
             );
         }
+        // A version is one or the other: it takes no further file of ours, and its description stays theirs.
+        for file in ["g", "about.txt"] {
+            let refused = publish("1", file).await;
+            assert!(matches!(refused, Err(Error::Conflict { .. })), "{file}");
+        }
         publish("5", "f").await.unwrap();
         assert_eq!(got(&world, "ball", "1").await, THEIRS);
     });
