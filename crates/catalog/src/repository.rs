@@ -16,7 +16,7 @@ use crate::package::Restriction;
 use crate::page::Page;
 use crate::permit::{Permit, Subject, no_domain, no_repository};
 use crate::shelf::{domain_topic, packages_topic};
-use crate::{Catalog, Error, Result, change, tags};
+use crate::{Catalog, Error, Result, tags, versions};
 
 /// Which repository: its domain and its name.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -101,6 +101,9 @@ pub struct PackageFilter {
     /// Whose own upstream restriction is this.
     pub upstream: Option<Restriction>,
 }
+
+/// Packages that go in one transaction when their repository is deleted.
+const PACKAGES_AT_A_TIME: u32 = 100;
 
 const OF_DOMAIN: &str = "
     SELECT id, name, administrator, description, connection, created, tags, policy
@@ -262,6 +265,9 @@ impl Catalog {
     }
 
     /// Deletes a repository with all that is in it; `None` if there is none of the name.
+    ///
+    /// Packages go some at a time, so that others can write meanwhile and no transaction takes longer than a database
+    /// allows. Whoever is interrupted calls again, and finds the rest.
     pub async fn delete_repository(
         &self,
         caller: &Caller,
@@ -277,10 +283,20 @@ impl Catalog {
         };
         let gone = Arc::clone(&repository.thing);
         let by = repository.by();
-        self.0
-            .database
+        let database = &self.0.database;
+        loop {
+            let (gone, by) = (Arc::clone(&gone), by.clone());
+            let forget = move |tx: &mut Tx<'_>| {
+                versions::forget_packages(tx, &gone, &by, PACKAGES_AT_A_TIME)
+            };
+            if database.write(forget).await? < PACKAGES_AT_A_TIME as usize {
+                break;
+            }
+        }
+        database
             .write(move |tx| {
-                change::forget_repository(tx, &gone, &by)?;
+                // What was published since then: few.
+                versions::forget_packages(tx, &gone, &by, u32::MAX)?;
                 tx.execute(DELETE, &[(&*gone.id).into()])?;
                 tx.touch(&domain_topic(&gone.domain.at()));
                 tx.touch(&gone.topic);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use store::Tx;
 
-use crate::change::{self, By, Change};
+use crate::change::{self, By, Change, read_package_id};
 use crate::names::{PackageId, Version};
 use crate::package::{Package, PackageAt, Restrictions, Status, no_package};
 use crate::permit::Permit;
@@ -104,6 +104,46 @@ const SET_RESTRICTIONS: &str = "
        SET publish = $2, upstream = $3
      WHERE id = $1";
 
+const PACKAGES_OF_REPOSITORY: &str = "
+    SELECT id, format, namespace, name
+      FROM packages
+     WHERE repository_id = $1
+     ORDER BY id
+     LIMIT $2";
+
+/// Removes packages of a repository for good, at most so many; gives how many.
+pub(crate) fn forget_packages(
+    tx: &mut Tx<'_>,
+    repository: &Repository,
+    by: &By,
+    limit: u32,
+) -> Result<usize> {
+    let values = [(&*repository.id).into(), limit.into()];
+    let rows = tx.rows(PACKAGES_OF_REPOSITORY, &values)?;
+    for row in &rows {
+        delete_package(
+            tx,
+            repository,
+            by,
+            &read_package_id(row)?,
+            row.as_str("id")?,
+        )?;
+    }
+    Ok(rows.len())
+}
+
+fn delete_package(
+    tx: &mut Tx<'_>,
+    repository: &Repository,
+    by: &By,
+    id: &PackageId,
+    row_id: &str,
+) -> Result<()> {
+    change::forget_package(tx, repository, id, row_id, by)?;
+    tx.execute(DELETE_PACKAGE, &[row_id.into()])?;
+    Ok(())
+}
+
 impl Permit<PackageAt> {
     /// Gives versions another state. Errors: `NotFound` (package); `Invalid` for a state that is no target.
     pub async fn set_status(&self, selection: Selection, target: Status) -> Result<Outcomes> {
@@ -138,8 +178,7 @@ impl Permit<PackageAt> {
                     let place = (&*repository, &id, &by);
                     removed::put(tx, place, &row, &version, Removal::Delete, "")?;
                 }
-                change::forget_package(tx, &repository, &id, &row.id, &by)?;
-                tx.execute(DELETE_PACKAGE, &[row.id.as_str().into()])?;
+                delete_package(tx, &repository, &by, &id, &row.id)?;
                 Ok(Package {
                     id: id.clone(),
                     restrictions: row.restrictions,

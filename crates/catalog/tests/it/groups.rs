@@ -602,6 +602,33 @@ fn packages_from_before_their_names_were_kept_are_listed_by_group_at_once() {
     });
 }
 
+#[test]
+fn a_repository_of_many_packages_goes_whole_and_those_of_others_stay() {
+    over_each(|world| async move {
+        let world = world.with_domain().await;
+        world.repository("many", &[]).await;
+        world.repository("few", &[]).await;
+        let open = Restrictions {
+            publish: Restriction::Allow,
+            upstream: Restriction::Allow,
+        };
+        for number in 0..230 {
+            world
+                .set_control("many", &format!("ball-{number}"), open)
+                .await;
+        }
+        world.set_control("few", "ball-7", open).await;
+        assert_eq!(packages_of(&world, "/toy/*", true, 100).await.len(), 230);
+        let at = world.repository_at("many");
+        let deleted = world.catalog.delete_repository(&world.admin, &at);
+        assert!(deleted.await.unwrap().is_some());
+        let left = packages_of(&world, "/toy/*", true, 100).await;
+        assert_eq!(left, ["ball-7 STRONG"]);
+        let again = world.catalog.delete_repository(&world.admin, &at);
+        assert!(again.await.unwrap().is_none());
+    });
+}
+
 /// `name association` of what a pattern has, read in pages of this size.
 async fn packages_of(world: &World, pattern: &str, preview: bool, limit: u32) -> Vec<String> {
     let (mut found, mut after) = (Vec::new(), None::<String>);
