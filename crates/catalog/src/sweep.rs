@@ -1,4 +1,4 @@
-//! Bytes that nothing refers to, and notes that have run out.
+//! Bytes that nothing refers to, and what need not be remembered any more: notes, and what registries did not have.
 //!
 //! A row of a blob goes first, in a transaction and only if nothing refers to it; its bytes after that. A publish that
 //! finds no row keeps the bytes it brought. So the bytes of a live row are never touched, without a lock between the two.
@@ -65,6 +65,12 @@ const FORGET_NOTES: &str = "
     DELETE FROM notes
      WHERE expires <= $1";
 
+/// What a registry did not have. Documents themselves stay, however old: they answer when it is gone.
+const FORGET_ABSENT: &str = "
+    DELETE FROM remote_documents
+     WHERE location IS NULL
+       AND asked <= $1";
+
 const CLAIMED: &str = "
     SELECT location
       FROM blobs
@@ -116,6 +122,12 @@ impl Catalog {
         {}
         swept.notes = database
             .write(move |tx| Ok::<_, Error>(tx.execute(FORGET_NOTES, &[now.millis().into()])?))
+            .await?;
+
+        // Nobody believes for that long that there is none, and whoever asks for many names makes many rows.
+        let asked_before = now.minus(UNCLAIMED).millis();
+        database
+            .write(move |tx| Ok::<_, Error>(tx.execute(FORGET_ABSENT, &[asked_before.into()])?))
             .await?;
 
         // What is there is listed before what is claimed: bytes that come in between are not in the list. Listed are they by

@@ -183,6 +183,32 @@ fn what_is_recorded_behind_a_registry_that_is_down_is_served_and_not_kept() {
 }
 
 #[test]
+fn what_a_registry_does_not_have_is_forgotten_after_a_day_and_what_it_has_is_not() {
+    over_each(|world| async move {
+        let world = world.with_domain().await;
+        world.connected("store").await;
+        world.registry.put("ball/versions", b"1");
+        assert_eq!(world.listed("store", "ball").await.unwrap(), ["1"]);
+        assert!(world.listed("store", "bear").await.is_none());
+        let documents = async || {
+            let sql = "SELECT path FROM remote_documents ORDER BY path";
+            let rows = world.database.rows(sql, Vec::new()).await.unwrap();
+            let paths = rows.iter().map(|row| row.text("path").unwrap());
+            paths.collect::<Vec<_>>()
+        };
+        world.catalog.sweep().await.unwrap();
+        assert_eq!(documents().await, ["ball/versions", "bear/versions"]);
+        world
+            .clock
+            .advance(std::time::Duration::from_hours(400 * 24));
+        world.catalog.sweep().await.unwrap();
+        assert_eq!(documents().await, ["ball/versions"]);
+        world.registry.go_down();
+        assert_eq!(world.listed("store", "ball").await.unwrap(), ["1"]);
+    });
+}
+
+#[test]
 fn a_further_file_of_a_fetched_version_is_added_and_of_a_published_one_is_not() {
     over_each(|world| async move {
         let world = world.with_domain().await;
