@@ -41,25 +41,32 @@ fn a_random_walk_ends_where_the_model_does() {
     for seed in seeds {
         let mut dice = Dice::new(seed);
         let steps: Vec<Step> = (0..length).map(|_| Step::any(&mut dice)).collect();
-        for pair in each_pair() {
-            let started = std::time::Instant::now();
-            let Err((at, problem)) = walk(pair, &steps, LOOK_EVERY) else {
-                eprintln!(
-                    "seed {seed}: {length} steps on {pair} in {:.0?}",
-                    started.elapsed()
-                );
-                continue;
-            };
-            let failing = shrunk(pair, &steps[..=at.min(length - 1)]);
-            let (_, last) = walk(pair, &failing, 1).unwrap_err();
-            let listed: Vec<_> = failing.iter().map(|step| format!("  {step:?}")).collect();
-            panic!(
-                "seed {seed} on {pair}, step {at}: {problem}\nshortened to {} steps, {last}:\n{}",
-                failing.len(),
-                listed.join("\n")
-            );
-        }
+        // Beside each other: the walk is as long as the slower one.
+        std::thread::scope(|scope| {
+            for pair in each_pair() {
+                let steps = &steps;
+                scope.spawn(move || walk_on(pair, seed, steps));
+            }
+        });
     }
+}
+
+/// Takes the walk; one that fails is shortened and printed.
+fn walk_on(pair: &'static str, seed: u64, steps: &[Step]) {
+    let (length, started) = (steps.len(), std::time::Instant::now());
+    let Err((at, problem)) = walk(pair, steps, LOOK_EVERY) else {
+        let time = started.elapsed();
+        eprintln!("seed {seed}: {length} steps on {pair} in {time:.0?}");
+        return;
+    };
+    let failing = shrunk(pair, &steps[..=at.min(length - 1)]);
+    let (_, last) = walk(pair, &failing, 1).unwrap_err();
+    let listed: Vec<_> = failing.iter().map(|step| format!("  {step:?}")).collect();
+    panic!(
+        "seed {seed} on {pair}, step {at}: {problem}\nshortened to {} steps, {last}:\n{}",
+        failing.len(),
+        listed.join("\n")
+    );
 }
 
 /// Takes these steps in a world of their own. The error says after which step something differed, and what.
