@@ -45,11 +45,13 @@ pub(super) const AFTER: &str = "
 
 /// The same names in another order, from the packages themselves. What they look like is left out.
 pub(super) const AFTER_BY_NAME: &str = "
-    SELECT DISTINCT packages.format, '' AS looks, packages.namespace, packages.name
+    SELECT packages.format, '' AS looks, packages.namespace, packages.name
       FROM packages
-      JOIN repositories ON repositories.id = packages.repository_id
-     WHERE repositories.domain_id = $1
+     CROSS JOIN repositories
+     WHERE repositories.id = packages.repository_id
+       AND repositories.domain_id = $1
        AND (packages.format, packages.namespace, packages.name) > ($2, $3, $4)
+     GROUP BY packages.format, packages.namespace, packages.name
      ORDER BY packages.format, packages.namespace, packages.name
      LIMIT $5";
 
