@@ -206,8 +206,7 @@ impl OpenRepository {
     /// The versions that this very repository records, in any state, by version text.
     pub async fn versions(&self, id: &PackageId) -> Result<Vec<VersionRecord>> {
         self.may_read().await?;
-        let rows = self.catalog.recorded_versions(&self.repository, id).await?;
-        Ok(rows.into_iter().map(|row| row.record).collect())
+        self.catalog.version_records(&self.repository, id).await
     }
 
     /// The files that this very repository records of a version, by name, whatever its state (an uploader reads back

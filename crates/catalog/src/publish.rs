@@ -180,11 +180,9 @@ impl Publication {
     /// All versions of the package that the repository records, in any state, by version text. Needs no permission to
     /// read: who may publish is told what is in the way.
     pub async fn versions(&self) -> Result<Vec<VersionRecord>> {
-        let rows = self
-            .catalog
-            .recorded_versions(&self.repository, &self.id.package)
-            .await?;
-        Ok(rows.into_iter().map(|row| row.record).collect())
+        self.catalog
+            .version_records(&self.repository, &self.id.package)
+            .await
     }
 
     /// The version as it was when the publication began, if it existed.

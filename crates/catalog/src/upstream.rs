@@ -13,7 +13,7 @@ use crate::format::Format;
 use crate::names::{AssetId, PackageId, Version, VersionId};
 use crate::open::Purpose;
 use crate::origin::{self, Ruling};
-use crate::package::Origin;
+use crate::package::{Origin, VersionRecord};
 use crate::record::{self, PackageRow, VERSIONS, VersionRow};
 use crate::remote::{Remote, RemoteError};
 use crate::repository::Repository;
@@ -444,12 +444,14 @@ impl Catalog {
         let (None, Cow::Owned(wanted)) = (&exactly, format.identity(&id.version)) else {
             return Ok(exactly);
         };
-        let rows = self
-            .recorded_versions(&stop.repository, &id.package)
-            .await?;
-        Ok(rows
+        let records = self.version_records(&stop.repository, &id.package).await?;
+        let same = records
             .into_iter()
-            .find(|row| format.identity(&row.record.version) == wanted))
+            .find(|record| format.identity(&record.version) == wanted);
+        match same {
+            Some(record) => self.recorded_version(package, &record.version).await,
+            None => Ok(None),
+        }
     }
 
     /// What a repository records of one version.
@@ -473,6 +475,17 @@ impl Catalog {
             Some(package) => self.recorded_version(&package, &id.version).await,
             None => Ok(None),
         }
+    }
+
+    /// All versions of a package that a repository records, without what they say of themselves.
+    pub(crate) async fn version_records(
+        &self,
+        repository: &Repository,
+        id: &PackageId,
+    ) -> Result<Vec<VersionRecord>> {
+        let values = record::package_key(repository, id);
+        let rows = self.0.database.rows(record::RECORDS, values).await?;
+        rows.iter().map(record::read_record).collect()
     }
 
     /// What a repository records of all versions of a package.
