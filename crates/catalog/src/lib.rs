@@ -15,6 +15,7 @@ mod asset;
 mod catch_up;
 pub mod change;
 mod complete;
+mod connection;
 mod copy;
 mod domain;
 mod error;
