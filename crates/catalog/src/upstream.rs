@@ -268,7 +268,8 @@ impl Catalog {
     }
 
     /// A further file of a version that a repository records without it: looked for behind that repository, only where
-    /// the version came from, so that what was published is never mixed with what a registry has.
+    /// the version came from, so that what was published is never mixed with what a registry has. A repository on the way
+    /// that records another version by that name, or holds it back, ends the search.
     #[expect(
         clippy::too_many_arguments,
         reason = "the state of one walk, used once"
@@ -287,16 +288,19 @@ impl Catalog {
         while let Some(stop) = walk.next(self).await? {
             if let Some(package) = &stop.package
                 && let Some(row) = self.recorded_version(package, &version.version).await?
-                && row.record.origin == *origin
-                && screen(row.record.status, View::Serve, || id.to_string()).is_ok()
-                && let Some(asset) = self.open_recorded(&stop.repository, id).await?
             {
-                if purpose == Purpose::Take {
-                    self.keep(&stop.repository, &holder.repository, version)
-                        .await;
-                    self.keep(&stop.repository, from, version).await;
+                let is_held = screen(row.record.status, View::Serve, String::new).is_err();
+                if is_held || row.record.origin != *origin {
+                    return Ok(None);
                 }
-                return Ok(Some(asset));
+                if let Some(asset) = self.open_recorded(&stop.repository, id).await? {
+                    if purpose == Purpose::Take {
+                        self.keep(&stop.repository, &holder.repository, version)
+                            .await;
+                        self.keep(&stop.repository, from, version).await;
+                    }
+                    return Ok(Some(asset));
+                }
             }
             if let Some(remote) = walk.go_on(self, &stop, format)
                 && origin.connection.as_ref() == Some(remote.connection())

@@ -275,13 +275,14 @@ impl Model {
             let origin = version.origin;
             self.go_on(&mut search, holder);
             while let Some(source) = Self::next(&mut search) {
-                if let Some(version) = self.repositories[source].version(package, number)
-                    && version.origin == origin
-                    && version.is_served()
-                    && let Some(bytes) = version.files.get(&file)
-                {
-                    let kept = vec![(source, holder), (source, from)];
-                    return (Said::Bytes(bytes.clone()), kept);
+                if let Some(version) = self.repositories[source].version(package, number) {
+                    if version.origin != origin || !version.is_served() {
+                        break;
+                    }
+                    if let Some(bytes) = version.files.get(&file) {
+                        let kept = vec![(source, holder), (source, from)];
+                        return (Said::Bytes(bytes.clone()), kept);
+                    }
                 }
                 self.go_on(&mut search, source);
             }
