@@ -79,6 +79,7 @@ fn walk(pair: &'static str, steps: &[Step], look_every: usize) -> Result<(), (us
     runtime.block_on(async {
         let world = World::on(pair).await.with_domain().await;
         let mut model = Model::new();
+        real::open_registry(&world);
         for name in model::REPOSITORIES {
             world.repository(name, &[]).await;
         }

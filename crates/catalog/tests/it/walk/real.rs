@@ -12,7 +12,9 @@ use catalog::{
 };
 use store::sha256_hex;
 
-use super::model::{COLOURS, FILES, PACKAGES, PATTERNS, REPOSITORIES, Said, VERSIONS, bytes};
+use super::model::{
+    COLOURS, FILES, PACKAGES, PATTERNS, PUBLIC, REPOSITORIES, Said, VERSIONS, bytes, public,
+};
 use super::old::{self, Find, RULES};
 use super::step::Step;
 use crate::lifecycle::Fetched;
@@ -308,6 +310,14 @@ impl Step {
                 }
                 done(changed)
             }
+            Step::Connect { repository } => {
+                let permit = repository_for(world, *repository).await;
+                done(permit.connect(&toy::CONNECTION.parse().unwrap()).await)
+            }
+            Step::Disconnect { repository } => {
+                let permit = repository_for(world, *repository).await;
+                done(permit.disconnect(&toy::CONNECTION.parse().unwrap()).await)
+            }
             Step::Renew { repository } => {
                 let at = world.repository_at(REPOSITORIES[*repository]);
                 let (catalog, admin) = (&world.catalog, &world.admin);
@@ -387,6 +397,27 @@ impl Step {
                 world.clock.advance(Duration::from_hours(*hours));
                 done(world.catalog.sweep().await)
             }
+        }
+    }
+}
+
+/// Puts there what the public registry has.
+pub(super) fn open_registry(world: &World) {
+    for (package, name) in PACKAGES.iter().enumerate() {
+        let versions = PUBLIC.iter().filter(|(of, ..)| *of == package);
+        let mut list = Vec::new();
+        for (_, number, files) in versions {
+            let version = VERSIONS[*number];
+            for file in *files {
+                let body = public(package, *number, *file).unwrap();
+                let path = format!("{name}/{version}/{}", FILES[*file]);
+                world.registry.put(&path, &body);
+            }
+            list.push(version);
+        }
+        if !list.is_empty() {
+            let path = format!("{name}/versions");
+            world.registry.put_alone(&path, list.join("\n").as_bytes());
         }
     }
 }

@@ -32,7 +32,10 @@ pub(super) fn expected(step: &Step, model: &mut Model) -> Said {
         } => {
             let (said, kept) = model.found(*repository, *package, *version, *file);
             for (from, to) in kept {
-                model.retain(from, to, *package, *version);
+                match from {
+                    Some(from) => model.retain(from, to, *package, *version),
+                    None => model.take(to, *package, *version, *file),
+                }
             }
             said
         }
@@ -97,13 +100,32 @@ pub(super) fn expected(step: &Step, model: &mut Model) -> Said {
             repository,
             upstreams,
         } => {
-            if upstreams.contains(repository) {
+            if upstreams.contains(repository) || model.repositories[*repository].is_connected {
                 return Said::Refused("invalid");
             }
             model.repositories[*repository]
                 .upstreams
                 .clone_from(upstreams);
             Said::Done
+        }
+        Step::Connect { repository } => {
+            let repository = &mut model.repositories[*repository];
+            if repository.is_connected {
+                return Said::Refused("conflict");
+            }
+            if !repository.upstreams.is_empty() {
+                return Said::Refused("invalid");
+            }
+            repository.is_connected = true;
+            Said::Done
+        }
+        Step::Disconnect { repository } => {
+            let was_connected = &mut model.repositories[*repository].is_connected;
+            if std::mem::take(was_connected) {
+                Said::Done
+            } else {
+                Said::Refused("not found")
+            }
         }
         Step::Renew { repository } => {
             model.repositories[*repository] = Repository::default();

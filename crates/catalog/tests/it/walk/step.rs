@@ -2,7 +2,7 @@
 
 use catalog::{GroupMode, GroupRestriction, Restriction, Restrictions, Status};
 
-use super::model::{FILES, PACKAGES, PATTERNS, REPOSITORIES, VERSIONS};
+use super::model::{COLOURS, FILES, PACKAGES, PATTERNS, REPOSITORIES, VERSIONS};
 use super::old::{CALLED, Find, RULES};
 
 /// Numbers that are the same for the same seed (splitmix64).
@@ -103,6 +103,13 @@ pub(super) enum Step {
         repository: usize,
         upstreams: Vec<usize>,
     },
+    /// To the public registry.
+    Connect {
+        repository: usize,
+    },
+    Disconnect {
+        repository: usize,
+    },
     /// Deleted, and made again under the same name.
     Renew {
         repository: usize,
@@ -156,7 +163,7 @@ impl Step {
     #[expect(clippy::too_many_lines, reason = "a line or two for each step")]
     pub(super) fn any(dice: &mut Dice) -> Self {
         let (repository, package) = (dice.below(REPOSITORIES.len()), dice.below(PACKAGES.len()));
-        match dice.below(116) {
+        match dice.below(121) {
             0..30 => Self::Publish {
                 repository,
                 package,
@@ -264,14 +271,16 @@ impl Step {
                 repository,
                 before: dice.below(2),
             },
+            112..116 => Self::Connect { repository },
+            116 => Self::Disconnect { repository },
             _ => Self::Find(match dice.below(3) {
                 0 => {
                     let (name, packages) = dice.one_of(&CALLED);
                     Find::Called(name, packages)
                 }
-                1 => Find::Saying(u8::try_from(dice.below(3)).unwrap()),
+                1 => Find::Saying(u8::try_from(dice.below(COLOURS.len())).unwrap()),
                 _ => {
-                    let content = u8::try_from(dice.below(3)).unwrap();
+                    let content = u8::try_from(dice.below(COLOURS.len())).unwrap();
                     Find::Bytes(package, dice.below(FILES.len()), content)
                 }
             }),
