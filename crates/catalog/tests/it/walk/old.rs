@@ -328,6 +328,9 @@ impl Model {
 
     /// `repository/package version` of what a search finds, the newest version that is listed; of files their name beside.
     pub(super) fn find(&self, find: &Find) -> BTreeSet<String> {
+        if let Find::Bytes(package, file, content) = find {
+            return self.find_bytes(&bytes(*package, *file, *content));
+        }
         let mut found = BTreeSet::new();
         for (name, repository) in REPOSITORIES.iter().zip(&self.repositories) {
             for (package, recorded) in &repository.packages {
@@ -342,9 +345,7 @@ impl Model {
                     Find::Saying(content) => {
                         version.about == Some(bytes(*package, FILES.len() - 1, *content))
                     }
-                    Find::Bytes(package, file, content) => {
-                        return self.find_bytes(&bytes(*package, *file, *content));
-                    }
+                    Find::Bytes(..) => false,
                 };
                 if fits {
                     let version = VERSIONS[*number];
