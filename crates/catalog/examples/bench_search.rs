@@ -247,7 +247,10 @@ impl House {
             "{packages} packages, {versions} versions in {repositories} repositories; filled in {took:.0?}"
         );
         let began = Instant::now();
-        let indexed = self.catalog.index_packages().await.unwrap();
+        // These packages came by another way than through the catalog, which thinks that it knows all.
+        let forget = |tx: &mut store::Tx<'_>| tx.execute("DELETE FROM catch_up", &[]);
+        self.database.write(forget).await.unwrap();
+        let indexed = self.catalog.catch_up().await.unwrap();
         println!("{indexed} packages indexed in {:.0?}", began.elapsed());
         let analyze = |tx: &mut store::Tx<'_>| tx.execute("ANALYZE", &[]);
         self.database.write(analyze).await.unwrap();

@@ -316,13 +316,7 @@ impl Catalog {
         {
             return Ok(None);
         }
-        let versions = self
-            .recorded_versions(repository, &id.version.package)
-            .await?;
-        let Some(version) = versions
-            .into_iter()
-            .find(|row| row.record.version == id.version.version)
-        else {
+        let Some(version) = self.recorded(repository, &id.version).await? else {
             return Ok(None);
         };
         screen(version.record.status, View::Serve, || id.to_string()).map_err(Error::Held)?;

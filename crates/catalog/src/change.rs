@@ -212,12 +212,6 @@ const OF_PACKAGE: &str = "
        AND at <= $5
      ORDER BY sequence";
 
-const PACKAGES_OF_REPOSITORY: &str = "
-    SELECT id, format, namespace, name
-      FROM packages
-     WHERE repository_id = $1
-     ORDER BY format, namespace, name";
-
 const VERSIONS_OF_PACKAGE: &str = "
     SELECT id, version, status, revision, origin_type, origin_repository, origin_connection, published, published_upstream
       FROM versions
@@ -342,15 +336,6 @@ pub(crate) fn forget_package(
     append(tx, repository, id, by, sequence, &Change::PackageGone)?;
     touch(tx, repository, id);
     group::forget(tx, repository, id)
-}
-
-/// The same of every package of a repository.
-pub(crate) fn forget_repository(tx: &mut Tx<'_>, repository: &Repository, by: &By) -> Result<()> {
-    for row in tx.rows(PACKAGES_OF_REPOSITORY, &[(&*repository.id).into()])? {
-        let id = read_package_id(&row)?;
-        forget_package(tx, repository, &id, row.as_str("id")?, by)?;
-    }
-    Ok(())
 }
 
 /// The package that a row with `format`, `namespace` and `name` is about.

@@ -59,11 +59,7 @@ impl Catalog {
         let Some(format) = self.0.formats.named(id.package.format.as_str()) else {
             return Ok(());
         };
-        let rows = self.recorded_versions(connected, &id.package).await?;
-        let Some(row) = rows
-            .into_iter()
-            .find(|row| row.record.version == id.version)
-        else {
+        let Some(row) = self.recorded(connected, id).await? else {
             return Ok(());
         };
         let mut present = self.names(&row.id).await?;

@@ -47,10 +47,6 @@ struct Found {
     labels: Vec<String>,
 }
 
-const DELETE_ASSETS: &str = "
-    DELETE FROM assets
-     WHERE version_id = $1";
-
 const SET_ORIGIN: &str = "
     UPDATE versions
        SET origin_type = $2, origin_repository = $3, origin_connection = $4, published_upstream = $5
@@ -285,7 +281,7 @@ impl Step<'_> {
 /// Makes room for another version of the same name, in the state and of the origin of that one. What that one says of
 /// itself is recorded with its files, as one change.
 fn clear(tx: &mut Tx<'_>, mut there: VersionRow, coming: &VersionRow) -> Result<()> {
-    tx.execute(DELETE_ASSETS, &[there.id.as_str().into()])?;
+    record::delete_assets(tx, &there)?;
     let VersionRecord {
         status,
         origin,

@@ -12,8 +12,10 @@
 mod action;
 mod annotate;
 mod asset;
+mod catch_up;
 pub mod change;
 mod complete;
+mod connection;
 mod copy;
 mod domain;
 mod error;
@@ -52,6 +54,7 @@ mod upstream;
 mod versions;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use store::Migration;
 use tokio_util::task::TaskTracker;
@@ -124,6 +127,8 @@ struct Inner {
     /// Versions whose further files are to be fetched.
     completions: tokio::sync::mpsc::Sender<complete::Completion>,
     completes_versions: bool,
+    /// Whether all that is kept of packages is there for every one of them.
+    has_caught_up: AtomicBool,
     /// Fetches under way; they outlive the requests that asked for them.
     tasks: TaskTracker,
 }
@@ -179,6 +184,13 @@ const JOBS: &[Migration] = &[Migration {
     number: 1,
     name: "jobs",
     sql: include_str!("../migrations/0032_jobs.sql"),
+}];
+
+/// And these.
+const CATCH_UP: &[Migration] = &[Migration {
+    number: 1,
+    name: "catch_up",
+    sql: include_str!("../migrations/0033_catch_up.sql"),
 }];
 
 /// What a catalog is made of.
@@ -250,6 +262,7 @@ impl Catalog {
         database.migrate("search", SEARCH).await?;
         database.migrate("removed", REMOVED).await?;
         database.migrate("jobs", JOBS).await?;
+        database.migrate("catch_up", CATCH_UP).await?;
         let remotes = Remotes::new(&database, &blobs, iam.clock().clone(), remotes)
             .map_err(Error::internal)?;
         let shelf = Shelf::new(&database);
@@ -266,11 +279,12 @@ impl Catalog {
             renderings: Renderings::default(),
             completions,
             completes_versions,
+            has_caught_up: AtomicBool::new(false),
             tasks: TaskTracker::new(),
         });
         tokio::spawn(complete::work(Arc::downgrade(&inner), queue));
         let catalog = Self(inner);
-        catalog.fill_names().await?;
+        catalog.begin_catching_up().await?;
         Ok(catalog)
     }
 

@@ -206,25 +206,17 @@ impl OpenRepository {
     /// The versions that this very repository records, in any state, by version text.
     pub async fn versions(&self, id: &PackageId) -> Result<Vec<VersionRecord>> {
         self.may_read().await?;
-        let rows = self.catalog.recorded_versions(&self.repository, id).await?;
-        Ok(rows.into_iter().map(|row| row.record).collect())
+        self.catalog.version_records(&self.repository, id).await
     }
 
     /// The files that this very repository records of a version, by name, whatever its state (an uploader reads back
     /// what is Unfinished). Empty when there is none.
     pub async fn assets(&self, id: &VersionId) -> Result<Vec<AssetRecord>> {
         self.may_read().await?;
-        let rows = self
-            .catalog
-            .recorded_versions(&self.repository, &id.package)
-            .await?;
-        let Some(row) = rows
-            .into_iter()
-            .find(|row| row.record.version == id.version)
-        else {
-            return Ok(Vec::new());
-        };
-        self.catalog.recorded_assets(&row.id).await
+        match self.catalog.recorded(&self.repository, id).await? {
+            Some(row) => self.catalog.recorded_assets(&row.id).await,
+            None => Ok(Vec::new()),
+        }
     }
 
     /// One version with its files, in whatever state, as the first repository on the way that has it records it. `None`

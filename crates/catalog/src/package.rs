@@ -121,14 +121,6 @@ pub struct VersionFilter {
     pub newest_first: bool,
 }
 
-const PACKAGE: &str = "
-    SELECT id, publish, upstream, edited
-      FROM packages
-     WHERE repository_id = $1
-       AND format = $2
-       AND namespace = $3
-       AND name = $4";
-
 /// Between two places of the key, so that a page costs what is in it and not what comes before it.
 const LIST: &str = "
     SELECT id, format, namespace, name, publish, upstream, edited
@@ -421,12 +413,9 @@ impl Permit<PackageAt> {
     }
 
     async fn row(&self) -> Result<PackageRow> {
-        let values = record::package_key(&self.repository, &self.id);
-        let rows = self.catalog.0.database.rows(PACKAGE, values).await?;
-        let row = rows
-            .first()
-            .ok_or_else(|| no_package(&self.repository, &self.id))?;
-        record::read_package(row)
+        let row = self.catalog.recorded_package(&self.repository, &self.id);
+        row.await?
+            .ok_or_else(|| no_package(&self.repository, &self.id))
     }
 
     async fn version_row(&self, sql: &'static str, version: &Version) -> Result<store::Row> {

@@ -153,6 +153,35 @@ impl Catalog {
         ))
     }
 
+    /// The domain, if the caller may make something of this ARN in it, with these tags. An Allow for the domain does for
+    /// making it; for tagging it only one for the thing itself. Errors: `Denied`, then `NotFound` (domain).
+    pub(crate) async fn may_make(
+        &self,
+        caller: &Caller,
+        action: Action,
+        at: &DomainAt,
+        arn: &str,
+        tags: &[(String, String)],
+    ) -> Result<Arc<DomainMap>> {
+        let map = self.find_domain(at).await?;
+        let domain_arn = self.domain_arn(at);
+        let (either, only) = ([arn, domain_arn.as_str()], [arn]);
+        let subject = |resources| Subject {
+            resources,
+            owner: &at.owner,
+            domain: map.as_ref().map(|map| &*map.domain),
+            repository: None,
+            group: None,
+            request_tags: Some(RequestTags::Put(tags)),
+        };
+        self.authorize(caller, action, subject(&either)).await?;
+        if !tags.is_empty() {
+            self.authorize(caller, Action::TagResource, subject(&only))
+                .await?;
+        }
+        map.ok_or_else(|| no_domain(at))
+    }
+
     pub(crate) fn permit<T>(&self, thing: Arc<T>, caller: &Caller, action: Action) -> Permit<T> {
         Permit {
             catalog: self.clone(),

@@ -180,19 +180,9 @@ impl Publication {
     /// All versions of the package that the repository records, in any state, by version text. Needs no permission to
     /// read: who may publish is told what is in the way.
     pub async fn versions(&self) -> Result<Vec<VersionRecord>> {
-        let rows = self
-            .catalog
-            .recorded_versions(&self.repository, &self.id.package)
-            .await?;
-        Ok(rows.into_iter().map(|row| row.record).collect())
-    }
-
-    /// The files of the version as it was when the publication began.
-    pub async fn existing_assets(&self) -> Result<Vec<AssetRecord>> {
-        match &self.existing {
-            Some(row) => self.catalog.recorded_assets(&row.id).await,
-            None => Ok(Vec::new()),
-        }
+        self.catalog
+            .version_records(&self.repository, &self.id.package)
+            .await
     }
 
     /// The version as it was when the publication began, if it existed.
@@ -201,7 +191,7 @@ impl Publication {
     }
 
     /// The files of that version.
-    pub async fn existing_files(&self) -> Result<Vec<AssetRecord>> {
+    pub async fn existing_assets(&self) -> Result<Vec<AssetRecord>> {
         match &self.existing {
             Some(row) => self.catalog.recorded_assets(&row.id).await,
             None => Ok(Vec::new()),

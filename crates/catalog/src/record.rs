@@ -25,8 +25,9 @@ use crate::{Error, Result, group, labels, origin};
 
 pub(crate) use blobs::claim_blob;
 pub(crate) use rows::{
-    ASSETS, ASSETS_OF_PACKAGE, AssetRow, PackageRow, RECORDS, VERSIONS, VersionRow, assets,
-    package, package_key, read_asset, read_package, read_record, read_version, version,
+    ASSETS, ASSETS_OF_PACKAGE, AssetRow, PACKAGE, PackageRow, RECORDS, VERSION, VERSIONS,
+    VersionRow, assets, package, package_key, read_asset, read_package, read_record, read_version,
+    version,
 };
 
 use blobs::{ensure_blob, heal};
@@ -54,6 +55,10 @@ const UPDATE_VERSION: &str = "
 const INSERT_ASSET: &str = "
     INSERT INTO assets (version_id, name, blob_id, modified, document)
     VALUES ($1, $2, $3, $4, $5)";
+
+const DELETE_ASSETS: &str = "
+    DELETE FROM assets
+     WHERE version_id = $1";
 
 /// Which way a version comes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -156,14 +161,18 @@ pub(crate) fn record(
         row.record.status = new.status;
     }
     let (mut described, mut documented) = (false, false);
+    let is_foreign = is_foreign(&row.record, new) && !created;
     if let Some(manifest) = &new.manifest
         && !(new.yields && row.manifest != NO_MANIFEST)
+        && !is_foreign
     {
         let manifest = serde_json::to_string(manifest).map_err(Error::internal)?;
         described = row.manifest != manifest;
         row.manifest = manifest;
     }
-    if let Some(document) = &new.document {
+    if let Some(document) = &new.document
+        && !is_foreign
+    {
         documented = row.document.as_ref() != Some(document);
         row.document = Some(document.clone());
     }
@@ -264,6 +273,11 @@ fn add_assets(
     Ok(spare)
 }
 
+/// Whether a client publishes to a version that came from a registry: the two are never mixed.
+fn is_foreign(record: &VersionRecord, new: &Recording) -> bool {
+    new.way == Way::Published && record.origin.origin_type == OriginType::External
+}
+
 /// Whether a version takes a file that it has not.
 fn takes_more(
     record: &VersionRecord,
@@ -273,6 +287,9 @@ fn takes_more(
 ) -> Result<()> {
     let what = match record.status {
         _ if created || matches!(new.way, Way::Copied(_)) => return Ok(()),
+        _ if is_foreign(record, new) => {
+            "was taken from a public registry and takes no files of clients"
+        }
         Status::Unfinished => return Ok(()),
         Status::Published | Status::Unlisted if new.open_ended => return Ok(()),
         Status::Published | Status::Unlisted => "is finished and takes no more assets",
@@ -415,6 +432,12 @@ pub(crate) fn update(tx: &mut Tx<'_>, row: &VersionRow) -> Result<()> {
             row.document.clone().into(),
         ],
     )?;
+    Ok(())
+}
+
+/// Takes the files of a version away.
+pub(crate) fn delete_assets(tx: &mut Tx<'_>, row: &VersionRow) -> Result<()> {
+    tx.execute(DELETE_ASSETS, &[row.id.as_str().into()])?;
     Ok(())
 }
 

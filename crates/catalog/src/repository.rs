@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use aws::{AccountId, Timestamp};
-use iam::{Caller, RequestTags, ResourcePolicy};
+use iam::{Caller, ResourcePolicy};
 use store::{Row, Tx};
 
 use crate::action::Action;
@@ -16,7 +16,7 @@ use crate::package::Restriction;
 use crate::page::Page;
 use crate::permit::{Permit, Subject, no_domain, no_repository};
 use crate::shelf::{domain_topic, packages_topic};
-use crate::{Catalog, Error, Result, change, tags};
+use crate::{Catalog, Error, Result, tags, versions};
 
 /// Which repository: its domain and its name.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -102,6 +102,9 @@ pub struct PackageFilter {
     pub upstream: Option<Restriction>,
 }
 
+/// Packages that go in one transaction when their repository is deleted.
+const PACKAGES_AT_A_TIME: u32 = 100;
+
 const OF_DOMAIN: &str = "
     SELECT id, name, administrator, description, connection, created, tags, policy
       FROM repositories
@@ -151,21 +154,7 @@ const SET_DESCRIPTION: &str = "
        SET description = $2
      WHERE id = $1";
 
-/// Only where there is none, and no upstream: two requests cannot both succeed.
-const CONNECT: &str = "
-    UPDATE repositories
-       SET connection = $2
-     WHERE id = $1
-       AND connection IS NULL
-       AND NOT EXISTS (SELECT 1 FROM upstreams WHERE repository_id = $1)";
-
-const DISCONNECT: &str = "
-    UPDATE repositories
-       SET connection = NULL
-     WHERE id = $1
-       AND connection = $2";
-
-const CONNECTION: &str = "
+pub(crate) const CONNECTION: &str = "
     SELECT connection
       FROM repositories
      WHERE id = $1";
@@ -202,25 +191,10 @@ impl Catalog {
             domain: at.clone(),
             name: new.name.clone(),
         };
-        let map = self.find_domain(at).await?;
-        let (arn, domain_arn) = (self.repository_arn(&place), self.domain_arn(at));
-        let (either, only) = ([arn.as_str(), domain_arn.as_str()], [arn.as_str()]);
-        let subject = |resources| Subject {
-            resources,
-            owner: &at.owner,
-            domain: map.as_ref().map(|map| &*map.domain),
-            repository: None,
-            group: None,
-            request_tags: Some(RequestTags::Put(&tags)),
-        };
-        self.authorize(caller, Action::CreateRepository, subject(&either))
-            .await?;
-        if !tags.is_empty() {
-            self.authorize(caller, Action::TagResource, subject(&only))
-                .await?;
-        }
-        let map = map.as_ref().ok_or_else(|| no_domain(at))?;
-        self.may_use_as_upstreams(caller, at, &new.name, &new.upstreams)
+        let arn = self.repository_arn(&place);
+        let action = Action::CreateRepository;
+        let map = self.may_make(caller, action, at, &arn, &tags).await?;
+        self.may_use_as_upstreams(caller, &place, &new.upstreams, &[])
             .await?;
 
         let now = self.now();
@@ -277,6 +251,9 @@ impl Catalog {
     }
 
     /// Deletes a repository with all that is in it; `None` if there is none of the name.
+    ///
+    /// Packages go some at a time, so that others can write meanwhile and no transaction takes longer than a database
+    /// allows. Whoever is interrupted calls again, and finds the rest.
     pub async fn delete_repository(
         &self,
         caller: &Caller,
@@ -292,10 +269,20 @@ impl Catalog {
         };
         let gone = Arc::clone(&repository.thing);
         let by = repository.by();
-        self.0
-            .database
+        let database = &self.0.database;
+        loop {
+            let (gone, by) = (Arc::clone(&gone), by.clone());
+            let forget = move |tx: &mut Tx<'_>| {
+                versions::forget_packages(tx, &gone, &by, PACKAGES_AT_A_TIME)
+            };
+            if database.write(forget).await? < PACKAGES_AT_A_TIME as usize {
+                break;
+            }
+        }
+        database
             .write(move |tx| {
-                change::forget_repository(tx, &gone, &by)?;
+                // What was published since then: few.
+                versions::forget_packages(tx, &gone, &by, u32::MAX)?;
                 tx.execute(DELETE, &[(&*gone.id).into()])?;
                 tx.touch(&domain_topic(&gone.domain.at()));
                 tx.touch(&gone.topic);
@@ -403,7 +390,7 @@ impl Catalog {
     }
 
     /// The repository as it is after a change.
-    async fn read_again(&self, at: &RepositoryAt) -> Result<Repository> {
+    pub(crate) async fn read_again(&self, at: &RepositoryAt) -> Result<Repository> {
         let map = self
             .find_domain(&at.domain)
             .await?
@@ -414,15 +401,16 @@ impl Catalog {
             .ok_or_else(|| no_repository(at))
     }
 
-    /// Whether `name` may have these upstreams: how many, which, and that the caller may use each of them so.
+    /// Whether a repository may have these upstreams: how many, which, and that the caller may use each of them so that it
+    /// did not have `before`.
     async fn may_use_as_upstreams(
         &self,
         caller: &Caller,
-        at: &DomainAt,
-        name: &RepositoryName,
+        at: &RepositoryAt,
         upstreams: &[RepositoryName],
+        before: &[RepositoryName],
     ) -> Result<()> {
-        let limit = self.0.limits.direct_upstreams;
+        let (name, limit) = (&at.name, self.0.limits.direct_upstreams);
         if upstreams.len() > limit as usize {
             return Err(Error::Quota {
                 kind: Kind::Repository,
@@ -443,8 +431,11 @@ impl Catalog {
                     "upstream repository `{upstream}` is given twice"
                 )));
             }
+            if before.contains(upstream) {
+                continue;
+            }
             let upstream = RepositoryAt {
-                domain: at.clone(),
+                domain: at.domain.clone(),
                 name: upstream.clone(),
             };
             self.repository(caller, Action::AssociateWithDownstreamRepository, &upstream)
@@ -502,33 +493,9 @@ impl Permit<Repository> {
                     self.name
                 )));
             }
-            let (old, added): (Vec<_>, Vec<_>) = upstreams
-                .iter()
-                .cloned()
-                .partition(|upstream| self.upstreams.contains(upstream));
             self.catalog
-                .may_use_as_upstreams(&self.caller, &place.domain, &self.name, &added)
+                .may_use_as_upstreams(&self.caller, &place, upstreams, &self.upstreams)
                 .await?;
-            if old.len() + added.len() > self.catalog.0.limits.direct_upstreams as usize {
-                let limit = self.catalog.0.limits.direct_upstreams;
-                return Err(Error::Quota {
-                    kind: Kind::Repository,
-                    id: self.name.to_string(),
-                    message: format!(
-                        "a repository may have at most {limit} direct upstream repositories"
-                    ),
-                });
-            }
-            if let Some(twice) = old
-                .iter()
-                .enumerate()
-                .find(|(place, name)| old[..*place].contains(name))
-            {
-                return Err(Error::Invalid(format!(
-                    "upstream repository `{}` is given twice",
-                    twice.1
-                )));
-            }
         }
         let repository = Arc::clone(&self.thing);
         self.catalog
@@ -555,69 +522,6 @@ impl Permit<Repository> {
             })
             .await?;
         self.catalog.read_again(&place).await
-    }
-
-    /// Connects it to a public registry. Which names there are is the face's to know.
-    ///
-    /// Errors: `Invalid` (another connection, upstreams), `Conflict` (this connection already).
-    pub async fn connect(&self, connection: &ConnectionName) -> Result<Repository> {
-        let repository = Arc::clone(&self.thing);
-        let wanted = connection.clone();
-        self.catalog
-            .0
-            .database
-            .write(move |tx| {
-                let id = &*repository.id;
-                if tx.execute(CONNECT, &[id.into(), wanted.as_str().into()])? == 0 {
-                    let rows = tx.rows(CONNECTION, &[id.into()])?;
-                    let row = rows.first().ok_or_else(|| no_repository(&repository.at()))?;
-                    return Err(match row.opt_text("connection")? {
-                        Some(present) if present == wanted.as_str() => Error::conflict(
-                            Kind::Repository,
-                            repository.name.as_str(),
-                            format!("repository `{}` has the external connection `{wanted}` already", repository.name),
-                        ),
-                        Some(_) => Error::Invalid("ExternalConnections for repositories are currently limited to 1".into()),
-                        None => Error::Invalid(format!(
-                            "repository `{}` has upstream repositories, so it cannot have an external connection",
-                            repository.name
-                        )),
-                    });
-                }
-                tx.touch(&domain_topic(&repository.domain.at()));
-                Ok(())
-            })
-            .await?;
-        self.catalog.read_again(&self.at()).await
-    }
-
-    /// Ends its connection. Errors: `NotFound` when it has not this one.
-    pub async fn disconnect(&self, connection: &ConnectionName) -> Result<Repository> {
-        let repository = Arc::clone(&self.thing);
-        let unwanted = connection.clone();
-        self.catalog
-            .0
-            .database
-            .write(move |tx| {
-                if tx.execute(
-                    DISCONNECT,
-                    &[(&*repository.id).into(), unwanted.as_str().into()],
-                )? == 0
-                {
-                    return Err(Error::not_found(
-                        Kind::Repository,
-                        repository.name.as_str(),
-                        format!(
-                            "repository `{}` has no external connection `{unwanted}`",
-                            repository.name
-                        ),
-                    ));
-                }
-                tx.touch(&domain_topic(&repository.domain.at()));
-                Ok(())
-            })
-            .await?;
-        self.catalog.read_again(&self.at()).await
     }
 }
 

@@ -1,4 +1,4 @@
-//! Bytes that nothing refers to, and notes that have run out.
+//! Bytes that nothing refers to, and what need not be remembered any more: notes, and what registries did not have.
 //!
 //! A row of a blob goes first, in a transaction and only if nothing refers to it; its bytes after that. A publish that
 //! finds no row keeps the bytes it brought. So the bytes of a live row are never touched, without a lock between the two.
@@ -12,7 +12,9 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use aws::Timestamp;
-use futures_util::TryStreamExt as _;
+use futures_util::stream::TryChunksError;
+use futures_util::{StreamExt as _, TryStreamExt as _};
+use store::Location;
 
 use crate::removed::{self, WINDOW};
 use crate::{Catalog, Error, Result};
@@ -63,19 +65,23 @@ const FORGET_NOTES: &str = "
     DELETE FROM notes
      WHERE expires <= $1";
 
+/// What a registry did not have. Documents themselves stay, however old: they answer when it is gone.
+const FORGET_ABSENT: &str = "
+    DELETE FROM remote_documents
+     WHERE location IS NULL
+       AND asked <= $1";
+
 const CLAIMED: &str = "
     SELECT location
       FROM blobs
-     WHERE location > $1
+     WHERE location BETWEEN $1 AND $2
      UNION
     SELECT location
       FROM remote_documents
-     WHERE location > $1
-     ORDER BY location
-     LIMIT $2";
+     WHERE location BETWEEN $1 AND $2";
 
-/// Locations read at a time.
-const PAGE: i64 = 10_000;
+/// Bytes whose rows are looked for at a time.
+const PAGE: usize = 1_000;
 
 /// What a sweep did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -118,21 +124,26 @@ impl Catalog {
             .write(move |tx| Ok::<_, Error>(tx.execute(FORGET_NOTES, &[now.millis().into()])?))
             .await?;
 
-        // What is there is listed before what is claimed: bytes that come in between are not in the first list.
+        // Nobody believes for that long that there is none, and whoever asks for many names makes many rows.
+        let asked_before = now.minus(UNCLAIMED).millis();
+        database
+            .write(move |tx| Ok::<_, Error>(tx.execute(FORGET_ABSENT, &[asked_before.into()])?))
+            .await?;
+
+        // What is there is listed before what is claimed: bytes that come in between are not in the list. Listed are they by
+        // location, so of the rows no more are read than of the bytes.
         let unclaimed_before = now.minus(UNCLAIMED).millis();
-        let mut listed = self.0.blobs.list();
-        let mut present = Vec::new();
-        while let Some(blob) = listed.try_next().await? {
-            if blob.modified_at < unclaimed_before {
-                present.push(blob);
-            }
-        }
-        let claimed = self.claimed().await?;
-        for blob in present {
-            if !claimed.contains(&blob.location.to_string()) {
-                self.0.blobs.remove(&blob.location).await?;
-                swept.blobs += 1;
-                swept.bytes += blob.size;
+        let mut pages = self.0.blobs.list().try_chunks(PAGE);
+        while let Some(page) = pages.next().await {
+            let mut page = page.map_err(|TryChunksError(_, error)| error)?;
+            page.retain(|blob| blob.modified_at < unclaimed_before);
+            let claimed = self.claimed(&page).await?;
+            for blob in page {
+                if !claimed.contains(&blob.location) {
+                    self.0.blobs.remove(&blob.location).await?;
+                    swept.blobs += 1;
+                    swept.bytes += blob.size;
+                }
             }
         }
         Ok(swept)
@@ -169,22 +180,15 @@ impl Catalog {
         }
     }
 
-    async fn claimed(&self) -> Result<HashSet<String>> {
-        let mut claimed = HashSet::new();
-        let mut after = String::new();
-        loop {
-            let rows = self
-                .0
-                .database
-                .rows(CLAIMED, vec![after.as_str().into(), PAGE.into()])
-                .await?;
-            for row in &rows {
-                after = row.text("location")?;
-                claimed.insert(after.clone());
-            }
-            if rows.len() < usize::try_from(PAGE).unwrap_or(usize::MAX) {
-                return Ok(claimed);
-            }
-        }
+    /// Which of these something has a row for, and perhaps others in between.
+    async fn claimed(&self, page: &[store::Listed]) -> Result<HashSet<Location>> {
+        let locations = || page.iter().map(|blob| blob.location);
+        let (Some(first), Some(last)) = (locations().min(), locations().max()) else {
+            return Ok(HashSet::new());
+        };
+        let values = vec![first.into(), last.into()];
+        let rows = self.0.database.rows(CLAIMED, values).await?;
+        let locations = rows.iter().map(|row| row.parse("location"));
+        Ok(locations.collect::<Result<_, _>>()?)
     }
 }

@@ -13,28 +13,13 @@ use crate::format::Format;
 use crate::names::{AssetId, PackageId, Version, VersionId};
 use crate::open::Purpose;
 use crate::origin::{self, Ruling};
-use crate::package::Origin;
+use crate::package::{Origin, VersionRecord};
 use crate::record::{self, PackageRow, VERSIONS, VersionRow};
-use crate::remote::Remote;
+use crate::remote::{Remote, RemoteError};
 use crate::repository::Repository;
 use crate::screen::{View, screen};
 use crate::shelf::{DomainMap, Stamp, domain_topic, package_topic};
 use crate::{Catalog, Error, Result};
-
-const PACKAGE: &str = "
-    SELECT id, publish, upstream, edited
-      FROM packages
-     WHERE repository_id = $1
-       AND format = $2
-       AND namespace = $3
-       AND name = $4";
-
-const VERSION: &str = "
-    SELECT id, version, status, revision, origin_type, origin_repository, origin_connection, published,
-           published_upstream, manifest, document
-      FROM versions
-     WHERE package_id = $1
-       AND version = $2";
 
 /// A repository and its upstreams, one after the other, without regard to any package.
 pub(crate) struct Order {
@@ -198,12 +183,33 @@ impl Walk {
 
 impl Catalog {
     /// A file that the repository of a request does not have itself, wherever on the way it is.
+    ///
+    /// A registry that cannot be asked keeps back nothing that is recorded on the way behind it; only where that has no such
+    /// file is its failure the answer. "Not found" would send clients to another index.
     pub(crate) async fn find_beyond(
         &self,
         from: &Arc<Repository>,
         format: &'static dyn Format,
         id: &AssetId,
         purpose: Purpose,
+    ) -> Result<Option<Asset>> {
+        let mut failure = None;
+        let found = self
+            .look_beyond(from, format, id, purpose, &mut failure)
+            .await;
+        match (found, failure) {
+            (Ok(None) | Err(Error::Held(_)), Some(error)) => Err(error.into()),
+            (found, _) => found,
+        }
+    }
+
+    async fn look_beyond(
+        &self,
+        from: &Arc<Repository>,
+        format: &'static dyn Format,
+        id: &AssetId,
+        purpose: Purpose,
+        failure: &mut Option<RemoteError>,
     ) -> Result<Option<Asset>> {
         let mut walk = Walk::begin(self, from, format, &id.version.package).await?;
         while let Some(stop) = walk.next(self).await? {
@@ -218,7 +224,8 @@ impl Catalog {
                 // The first that has the version decides, whatever others have.
                 screen(row.record.status, View::Serve, || id.to_string()).map_err(Error::Held)?;
                 if let Some(asset) = self.open_recorded(&stop.repository, id).await? {
-                    if purpose == Purpose::Take {
+                    // Not where a registry nearer by may have another one: what is kept is there for good.
+                    if purpose == Purpose::Take && failure.is_none() {
                         self.keep(&stop.repository, from, version).await;
                     }
                     return Ok(Some(asset));
@@ -238,12 +245,15 @@ impl Catalog {
                 }
                 return Ok(None);
             }
-            if let Some(remote) = walk.go_on(self, &stop, format)
-                && let Some(asset) = self
-                    .take(&remote, &stop.repository, from, id, purpose)
-                    .await?
-            {
-                return Ok(Some(asset));
+            let remote = walk.go_on(self, &stop, format);
+            // Of two registries the nearer decides, even if it cannot say anything now.
+            if let Some(remote) = remote.filter(|_| failure.is_none()) {
+                let taken = self.take(&remote, &stop.repository, from, id, purpose);
+                match taken.await {
+                    Err(Error::Remote(error)) => *failure = Some(error),
+                    Ok(None) => {}
+                    found => return found,
+                }
             }
         }
         Ok(None)
@@ -258,7 +268,8 @@ impl Catalog {
     }
 
     /// A further file of a version that a repository records without it: looked for behind that repository, only where
-    /// the version came from, so that what was published is never mixed with what a registry has.
+    /// the version came from, so that what was published is never mixed with what a registry has. A repository on the way
+    /// that records another version by that name, or holds it back, ends the search.
     #[expect(
         clippy::too_many_arguments,
         reason = "the state of one walk, used once"
@@ -277,16 +288,19 @@ impl Catalog {
         while let Some(stop) = walk.next(self).await? {
             if let Some(package) = &stop.package
                 && let Some(row) = self.recorded_version(package, &version.version).await?
-                && row.record.origin == *origin
-                && screen(row.record.status, View::Serve, || id.to_string()).is_ok()
-                && let Some(asset) = self.open_recorded(&stop.repository, id).await?
             {
-                if purpose == Purpose::Take {
-                    self.keep(&stop.repository, &holder.repository, version)
-                        .await;
-                    self.keep(&stop.repository, from, version).await;
+                let is_held = screen(row.record.status, View::Serve, String::new).is_err();
+                if is_held || row.record.origin != *origin {
+                    return Ok(None);
                 }
-                return Ok(Some(asset));
+                if let Some(asset) = self.open_recorded(&stop.repository, id).await? {
+                    if purpose == Purpose::Take {
+                        self.keep(&stop.repository, &holder.repository, version)
+                            .await;
+                        self.keep(&stop.repository, from, version).await;
+                    }
+                    return Ok(Some(asset));
+                }
             }
             if let Some(remote) = walk.go_on(self, &stop, format)
                 && origin.connection.as_ref() == Some(remote.connection())
@@ -415,7 +429,7 @@ impl Catalog {
         id: &PackageId,
     ) -> Result<Option<PackageRow>> {
         let values = record::package_key(repository, id);
-        let rows = self.0.database.rows(PACKAGE, values).await?;
+        let rows = self.0.database.rows(record::PACKAGE, values).await?;
         rows.first().map(record::read_package).transpose()
     }
 
@@ -434,12 +448,14 @@ impl Catalog {
         let (None, Cow::Owned(wanted)) = (&exactly, format.identity(&id.version)) else {
             return Ok(exactly);
         };
-        let rows = self
-            .recorded_versions(&stop.repository, &id.package)
-            .await?;
-        Ok(rows
+        let records = self.version_records(&stop.repository, &id.package).await?;
+        let same = records
             .into_iter()
-            .find(|row| format.identity(&row.record.version) == wanted))
+            .find(|record| format.identity(&record.version) == wanted);
+        match same {
+            Some(record) => self.recorded_version(package, &record.version).await,
+            None => Ok(None),
+        }
     }
 
     /// What a repository records of one version.
@@ -449,8 +465,31 @@ impl Catalog {
         version: &Version,
     ) -> Result<Option<VersionRow>> {
         let values = vec![package.id.as_str().into(), version.as_str().into()];
-        let rows = self.0.database.rows(VERSION, values).await?;
+        let rows = self.0.database.rows(record::VERSION, values).await?;
         rows.first().map(record::read_version).transpose()
+    }
+
+    /// What a repository records of one version, of a package that need not be there.
+    pub(crate) async fn recorded(
+        &self,
+        repository: &Repository,
+        id: &VersionId,
+    ) -> Result<Option<VersionRow>> {
+        match self.recorded_package(repository, &id.package).await? {
+            Some(package) => self.recorded_version(&package, &id.version).await,
+            None => Ok(None),
+        }
+    }
+
+    /// All versions of a package that a repository records, without what they say of themselves.
+    pub(crate) async fn version_records(
+        &self,
+        repository: &Repository,
+        id: &PackageId,
+    ) -> Result<Vec<VersionRecord>> {
+        let values = record::package_key(repository, id);
+        let rows = self.0.database.rows(record::RECORDS, values).await?;
+        rows.iter().map(record::read_record).collect()
     }
 
     /// What a repository records of all versions of a package.

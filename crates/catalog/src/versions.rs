@@ -2,19 +2,19 @@
 //!
 //! All or nothing: when one version fails, none is changed, and the others are told that they were skipped.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use store::Tx;
 
-use crate::change::{self, By, Change};
+use crate::change::{self, By, Change, read_package_id};
 use crate::names::{PackageId, Version};
 use crate::package::{Package, PackageAt, Restrictions, Status, no_package};
 use crate::permit::Permit;
 use crate::record::{self, PackageRow, VersionRow, Way};
 use crate::removed::{self, Removal};
 use crate::repository::Repository;
-use crate::{Catalog, Error, Result};
+use crate::{Error, Result};
 
 /// Why a version was not changed, as the API spells it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,10 +90,6 @@ const DELETE_VERSION: &str = "
     DELETE FROM versions
      WHERE id = $1";
 
-const DELETE_ASSETS: &str = "
-    DELETE FROM assets
-     WHERE version_id = $1";
-
 const DELETE_LABELS: &str = "
     DELETE FROM labels
      WHERE package_id = $1
@@ -107,6 +103,46 @@ const SET_RESTRICTIONS: &str = "
     UPDATE packages
        SET publish = $2, upstream = $3
      WHERE id = $1";
+
+const PACKAGES_OF_REPOSITORY: &str = "
+    SELECT id, format, namespace, name
+      FROM packages
+     WHERE repository_id = $1
+     ORDER BY id
+     LIMIT $2";
+
+/// Removes packages of a repository for good, at most so many; gives how many.
+pub(crate) fn forget_packages(
+    tx: &mut Tx<'_>,
+    repository: &Repository,
+    by: &By,
+    limit: u32,
+) -> Result<usize> {
+    let values = [(&*repository.id).into(), limit.into()];
+    let rows = tx.rows(PACKAGES_OF_REPOSITORY, &values)?;
+    for row in &rows {
+        delete_package(
+            tx,
+            repository,
+            by,
+            &read_package_id(row)?,
+            row.as_str("id")?,
+        )?;
+    }
+    Ok(rows.len())
+}
+
+fn delete_package(
+    tx: &mut Tx<'_>,
+    repository: &Repository,
+    by: &By,
+    id: &PackageId,
+    row_id: &str,
+) -> Result<()> {
+    change::forget_package(tx, repository, id, row_id, by)?;
+    tx.execute(DELETE_PACKAGE, &[row_id.into()])?;
+    Ok(())
+}
 
 impl Permit<PackageAt> {
     /// Gives versions another state. Errors: `NotFound` (package); `Invalid` for a state that is no target.
@@ -142,8 +178,7 @@ impl Permit<PackageAt> {
                     let place = (&*repository, &id, &by);
                     removed::put(tx, place, &row, &version, Removal::Delete, "")?;
                 }
-                change::forget_package(tx, &repository, &id, &row.id, &by)?;
-                tx.execute(DELETE_PACKAGE, &[row.id.as_str().into()])?;
+                delete_package(tx, &repository, &by, &id, &row.id)?;
                 Ok(Package {
                     id: id.clone(),
                     restrictions: row.restrictions,
@@ -185,7 +220,10 @@ impl Permit<PackageAt> {
             by: self.by(),
             run: String::new(),
         };
-        acting.act(&self.catalog, selection, act).await
+        let database = &self.catalog.0.database;
+        database
+            .write(move |tx| acting.act(tx, &selection, act))
+            .await
     }
 }
 
@@ -200,44 +238,36 @@ pub(crate) struct Acting {
 }
 
 impl Acting {
-    pub(crate) async fn act(
-        self,
-        catalog: &Catalog,
-        mut selection: Selection,
-        act: Act,
-    ) -> Result<Outcomes> {
-        selection.versions.sort();
-        selection.versions.dedup();
-        let work = move |tx: &mut Tx<'_>| {
-            let package = found(tx, &self.repository, &self.id)?;
-            let mut outcomes = Outcomes::default();
-            let mut rows = Vec::new();
-            for version in &selection.versions {
-                match checked(tx, &package, version, &selection, act)? {
-                    Ok(row) => rows.push(row),
-                    Err(failure) => {
-                        outcomes.failed.insert(version.clone(), failure);
-                    }
+    /// All of them or none. Errors: `NotFound` (package).
+    pub(crate) fn act(&self, tx: &mut Tx<'_>, selection: &Selection, act: Act) -> Result<Outcomes> {
+        let package = found(tx, &self.repository, &self.id)?;
+        let mut outcomes = Outcomes::default();
+        let mut rows = Vec::new();
+        let versions: BTreeSet<_> = selection.versions.iter().collect();
+        for version in versions {
+            match checked(tx, &package, version, selection, act)? {
+                Ok(row) => rows.push(row),
+                Err(failure) => {
+                    outcomes.failed.insert(version.clone(), failure);
                 }
             }
-            if !outcomes.failed.is_empty() {
-                skip_all(
-                    &mut outcomes,
-                    rows.into_iter().map(|row| row.record.version),
-                );
-                return Ok(outcomes);
-            }
-            if rows.iter().any(|row| act.changes(row.record.status)) {
-                record::edited(tx, &package, &self.by)?;
-            }
-            for row in rows {
-                let version = row.record.version.clone();
-                let result = self.apply(tx, &package, row, act)?;
-                outcomes.successful.insert(version, result);
-            }
-            Ok(outcomes)
-        };
-        catalog.0.database.write(work).await
+        }
+        if !outcomes.failed.is_empty() {
+            skip_all(
+                &mut outcomes,
+                rows.into_iter().map(|row| row.record.version),
+            );
+            return Ok(outcomes);
+        }
+        if rows.iter().any(|row| act.changes(row.record.status)) {
+            record::edited(tx, &package, &self.by)?;
+        }
+        for row in rows {
+            let version = row.record.version.clone();
+            let result = self.apply(tx, &package, row, act)?;
+            outcomes.successful.insert(version, result);
+        }
+        Ok(outcomes)
     }
 
     fn apply(
@@ -290,7 +320,7 @@ impl Acting {
                     run,
                 )?;
                 row.record.status = Status::Disposed;
-                tx.execute(DELETE_ASSETS, &[row.id.as_str().into()])?;
+                record::delete_assets(tx, &row)?;
             }
         }
         let assets = record::assets(tx, &row)?;

@@ -161,10 +161,13 @@ async fn with_lease(house: &House) -> Result<(), Box<dyn Error + Send + Sync>> {
 async fn empty_queue(house: &House) -> catalog::Result<()> {
     let catalog = &house.catalog;
     catalog.tidy_jobs().await?;
-    // Of what was recorded before there was an index; nothing, mostly.
-    let indexed = catalog.index_packages().await?;
-    if indexed > 0 {
-        tracing::info!(packages = indexed, "packages can be searched for");
+    // Packages that were recorded by a version that did not keep all of this of them; none, mostly.
+    let packages = catalog.catch_up().await?;
+    if packages > 0 {
+        tracing::info!(
+            packages,
+            "packages from before can be searched for, and are listed by group without looking at all"
+        );
     }
     while let Some(run) = catalog.next_job().await? {
         let (job, id) = (run.job.as_str(), run.id.as_str());

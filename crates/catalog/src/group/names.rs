@@ -1,21 +1,18 @@
 //! The names of a domain by what they look like, so that those of a group are found without looking at all others.
 //!
-//! Kept in the transactions that make a package and remove one. Installations from before this was kept fill it in when
-//! they start.
+//! Kept in the transactions that make a package and remove one. Where packages are older than this, it is made aside
+//! (`catch_up.rs`); until that is done names are read from the packages, in another order, and all of them are looked at.
 
 use store::{Row, Tx};
 
 use super::pattern::{GroupPattern, Looks};
+use crate::Result;
 use crate::change::read_package_id;
 use crate::names::PackageId;
 use crate::repository::Repository;
-use crate::{Catalog, Error, Result};
 
 /// How much of the looks of a name is kept, in characters: what is longer is told apart by asking the pattern.
 const KEPT_CHARS: usize = 64;
-
-/// Packages that are noted at a time when an installation fills it in.
-const AT_A_TIME: u32 = 5_000;
 
 const INSERT: &str = "
     INSERT INTO package_names (domain_id, format, looks, namespace, name)
@@ -46,18 +43,17 @@ pub(super) const AFTER: &str = "
      ORDER BY format, looks, namespace, name
      LIMIT $6";
 
-const ANY: &str = "
-    SELECT domain_id
-      FROM package_names
-     LIMIT 1";
-
-const PACKAGES: &str = "
-    SELECT packages.id, packages.format, packages.namespace, packages.name, repositories.domain_id
+/// The same names in another order, from the packages themselves. What they look like is left out.
+pub(super) const AFTER_BY_NAME: &str = "
+    SELECT packages.format, '' AS looks, packages.namespace, packages.name
       FROM packages
-      JOIN repositories ON repositories.id = packages.repository_id
-     WHERE packages.id > $1
-     ORDER BY packages.id
-     LIMIT $2";
+     CROSS JOIN repositories
+     WHERE repositories.id = packages.repository_id
+       AND repositories.domain_id = $1
+       AND (packages.format, packages.namespace, packages.name) > ($2, $3, $4)
+     GROUP BY packages.format, packages.namespace, packages.name
+     ORDER BY packages.format, packages.namespace, packages.name
+     LIMIT $5";
 
 /// What is kept of how a name looks.
 fn kept(looks: &str) -> String {
@@ -181,6 +177,12 @@ impl Place {
         format!("{format}\n{looks}\n{namespace}\n{name}")
     }
 
+    /// Whether it is one in the order of names: every name looks like something.
+    pub(super) fn is_by_name(&self) -> bool {
+        self.looks.is_empty()
+    }
+
+    /// For [`AFTER`].
     pub(super) fn values(&self, domain_id: &str, limit: u32) -> Vec<store::Value> {
         vec![
             domain_id.into(),
@@ -191,38 +193,15 @@ impl Place {
             limit.into(),
         ]
     }
-}
 
-impl Catalog {
-    /// Notes the names of packages that were recorded before names were.
-    pub(crate) async fn fill_names(&self) -> Result<()> {
-        let database = &self.0.database;
-        if !database.rows(ANY, Vec::new()).await?.is_empty() {
-            return Ok(());
-        }
-        // In one transaction: whoever is interrupted begins again.
-        let noted = database
-            .write(|tx| {
-                let (mut after, mut noted) = (String::new(), 0);
-                loop {
-                    let rows = tx.rows(PACKAGES, &[after.as_str().into(), AT_A_TIME.into()])?;
-                    for row in &rows {
-                        note(tx, row.as_str("domain_id")?, &read_package_id(row)?)?;
-                        after = row.text("id")?;
-                    }
-                    noted += rows.len();
-                    if rows.len() < AT_A_TIME as usize {
-                        return Ok::<_, Error>(noted);
-                    }
-                }
-            })
-            .await?;
-        if noted > 0 {
-            tracing::info!(
-                packages = noted,
-                "noted the names of packages that were here before"
-            );
-        }
-        Ok(())
+    /// For [`AFTER_BY_NAME`].
+    pub(super) fn values_by_name(&self, domain_id: &str, limit: u32) -> Vec<store::Value> {
+        vec![
+            domain_id.into(),
+            self.format.as_str().into(),
+            self.namespace.as_str().into(),
+            self.name.as_str().into(),
+            limit.into(),
+        ]
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use iam::Caller;
 
-use super::names::{AFTER, Named, Place, beginnings, looks_of};
+use super::names::{AFTER, AFTER_BY_NAME, Named, Place, beginnings, looks_of};
 use super::pattern::{Association, GroupPattern, Looks};
 use super::{PackageGroup, arn};
 use crate::action::Action;
@@ -85,17 +85,26 @@ impl Catalog {
         limit: u32,
     ) -> Result<Page<AssociatedPackage>> {
         let looks = Looks::of_pattern(pattern);
+        let after = after.map(Place::parse);
+        // Whoever has begun in one order goes on in it.
+        let by_name = match &after {
+            Some(place) => place.is_by_name(),
+            None => !self.has_caught_up().await?,
+        };
         // Ranges of names, in order and apart: one beginning within another adds nothing.
-        let mut beginnings = beginnings(pattern, &looks);
+        let mut beginnings = if by_name {
+            vec![String::new()]
+        } else {
+            beginnings(pattern, &looks)
+        };
         beginnings.dedup_by(|later, earlier| later.starts_with(earlier.as_str()));
         let mut items: Vec<AssociatedPackage> = Vec::new();
         let mut looked_at = 0;
-        let after = after.map(Place::parse);
         for beginning in &beginnings {
             let start = Place::before(pattern.format().unwrap_or_default(), beginning);
             let mut place = after.clone().unwrap_or_default().max(start);
             loop {
-                let names = self.names_after(map, &place, limit).await?;
+                let names = self.names_after(map, &place, by_name, limit).await?;
                 let is_last = names.len() < (AT_A_TIME + limit) as usize;
                 let mut left_range = false;
                 for named in names {
@@ -113,7 +122,7 @@ impl Catalog {
                     let is_first = looks_of(&named.id)
                         .into_iter()
                         .find(|looks| beginnings.iter().any(|b| looks.starts_with(b.as_str())))
-                        .is_none_or(|first| first == named.looks);
+                        .is_none_or(|first| by_name || first == named.looks);
                     let id = named.id;
                     if is_first
                         && let Some(association) = map.groups.associate_with(pattern, &looks, &id)
@@ -133,9 +142,20 @@ impl Catalog {
         Ok(Page { items, next: None })
     }
 
-    async fn names_after(&self, map: &DomainMap, place: &Place, limit: u32) -> Result<Vec<Named>> {
-        let values = place.values(&map.domain.id, AT_A_TIME + limit);
-        let rows = self.0.database.rows(AFTER, values).await?;
+    async fn names_after(
+        &self,
+        map: &DomainMap,
+        place: &Place,
+        by_name: bool,
+        limit: u32,
+    ) -> Result<Vec<Named>> {
+        let (domain, limit) = (&map.domain.id, AT_A_TIME + limit);
+        let (sql, values) = if by_name {
+            (AFTER_BY_NAME, place.values_by_name(domain, limit))
+        } else {
+            (AFTER, place.values(domain, limit))
+        };
+        let rows = self.0.database.rows(sql, values).await?;
         rows.iter().map(Named::read).collect()
     }
 }

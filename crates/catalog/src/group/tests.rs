@@ -253,18 +253,25 @@ async fn names_of_a_domain_are_read_from_their_index_in_order() {
         .await
         .unwrap();
     database.migrate("names", crate::NAMES).await.unwrap();
-    // A statement is a text of the program; this one lives as long as the test.
-    let sql: &'static str = format!("EXPLAIN QUERY PLAN {}", names::AFTER).leak();
-    let values = ["d", "npm", "", "", "a"]
-        .map(store::Value::from)
-        .into_iter();
-    let values = values.chain([store::Value::from(10)]).collect();
-    let rows = database.rows(sql, values).await.unwrap();
-    let plan: Vec<_> = rows.iter().map(|row| row.text("detail").unwrap()).collect();
-    assert!(
-        plan[0].starts_with("SEARCH package_names USING ") && plan.len() == 1,
-        "{plan:#?}"
-    );
+    for (statement, values, tables) in [
+        (names::AFTER, 5, &["package_names"][..]),
+        (names::AFTER_BY_NAME, 4, &["packages", "repositories"]),
+    ] {
+        // A statement is a text of the program; this one lives as long as the test.
+        let sql: &'static str = format!("EXPLAIN QUERY PLAN {statement}").leak();
+        let texts = ["d", "npm", "", "", "a"].map(store::Value::from);
+        let texts = texts.into_iter().take(values);
+        let values = texts.chain([store::Value::from(10)]).collect();
+        let rows = database.rows(sql, values).await.unwrap();
+        let plan: Vec<_> = rows.iter().map(|row| row.text("detail").unwrap()).collect();
+        let searches = tables.iter().zip(&plan);
+        let mut searches =
+            searches.map(|(table, step)| step.starts_with(&format!("SEARCH {table} USING ")));
+        assert!(
+            searches.all(|is_so| is_so) && plan.len() == tables.len(),
+            "{plan:#?}"
+        );
+    }
 }
 
 /// Names short and alike, so that patterns meet often.

@@ -44,25 +44,10 @@ impl Catalog {
         let pattern = new.pattern.clone();
         let limit = self.0.limits.tags_per_resource;
         let tags = tags::checked(new.tags, limit, Kind::PackageGroup, pattern.as_str())?;
-        let map = self.find_domain(at).await?;
-        let domain_arn = self.domain_arn(at);
-        let arn = arn(&domain_arn, pattern.as_str());
-        let (either, only) = ([arn.as_str(), domain_arn.as_str()], [arn.as_str()]);
-        let subject = |resources| Subject {
-            resources,
-            owner: &at.owner,
-            domain: map.as_ref().map(|map| &*map.domain),
-            repository: None,
-            group: None,
-            request_tags: Some(RequestTags::Put(&tags)),
-        };
-        self.authorize(caller, Action::CreatePackageGroup, subject(&either))
-            .await?;
-        if !tags.is_empty() {
-            self.authorize(caller, Action::TagResource, subject(&only))
-                .await?;
-        }
-        let domain = Arc::clone(&map.as_ref().ok_or_else(|| no_domain(at))?.domain);
+        let arn = arn(&self.domain_arn(at), pattern.as_str());
+        let action = Action::CreatePackageGroup;
+        let map = self.may_make(caller, action, at, &arn, &tags).await?;
+        let domain = Arc::clone(&map.domain);
         let now = self.now();
         let group = Alone {
             contact_info: new.contact_info.filter(|text| !text.is_empty()),

@@ -232,9 +232,7 @@ impl Catalog {
         for package in packages.items {
             let id = package.id;
             let key = record::package_key(repository, &id);
-            let rows = self.0.database.rows(record::RECORDS, key.clone()).await?;
-            let versions = rows.iter().map(record::read_record);
-            let versions = versions.collect::<Result<Vec<_>>>()?;
+            let versions = self.version_records(repository, &id).await?;
             let rows = self.0.database.rows(LABELLED, key).await?;
             let labelled = rows.iter().map(|row| row.parse("version"));
             let labelled = labelled.collect::<Result<BTreeSet<Version>, _>>()?;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use aws::Timestamp;
-use store::{Row, Tx, Value};
+use store::{Row, Tx};
 
 use super::{FetchTimes, Planned, Then};
 use crate::change::{By, read_package_id};
@@ -99,6 +99,76 @@ impl Permit<Repository> {
     }
 }
 
+/// Versions of a package to which a run does the same.
+struct Carrying {
+    run: JobRun,
+    acting: Acting,
+    then: Then,
+    planned: Vec<Planned>,
+    /// Of the first among the results.
+    position: u64,
+    /// What the run has done before.
+    counts: Counts,
+}
+
+impl Carrying {
+    /// All of it or nothing, and what came of it in the same transaction: whatever a run has done can be undone, wherever
+    /// the run ended. Gives what the run has done by now.
+    fn out(&self, tx: &mut Tx<'_>) -> Result<Counts> {
+        let planned = &self.planned;
+        let revision = |one: &Planned| (one.version.clone(), one.revision.clone());
+        let selection = Selection {
+            versions: planned.iter().map(|one| one.version.clone()).collect(),
+            revisions: planned.iter().map(revision).collect(),
+            expected: None,
+        };
+        let act = match self.then {
+            Then::Archive => Act::Set(Status::Archived),
+            Then::Dispose => Act::Dispose,
+            Then::Delete => Act::Delete,
+        };
+        let outcomes = unless_gone(self.acting.act(tx, &selection, act))?;
+        let mut counts = self.counts.clone();
+        for (position, one) in (self.position..).zip(planned) {
+            let failure = match outcomes.failed.get(&one.version) {
+                Some((_, message)) => Some(message.clone()),
+                None if outcomes.successful.contains_key(&one.version) => None,
+                None => Some("it was gone".to_owned()),
+            };
+            let counted = match (&failure, one.then) {
+                (Some(_), _) => "failed",
+                (None, Then::Archive) => "archived",
+                (None, Then::Dispose) => "disposed",
+                (None, Then::Delete) => "deleted",
+            };
+            *counts.entry(counted.to_owned()).or_default() += 1;
+            let values = [
+                self.run.id.as_str().into(),
+                position.into(),
+                one.id.format.as_str().into(),
+                one.id.namespace_text().into(),
+                one.id.name.as_str().into(),
+                one.version.as_str().into(),
+                one.rule.as_str().into(),
+                one.then.as_str().into(),
+                one.status.as_str().into(),
+                failure.into(),
+            ];
+            tx.execute(RESULT, &values)?;
+        }
+        job::count(tx, &self.run.id, &counts)?;
+        Ok(counts)
+    }
+}
+
+/// The package may have gone since it was looked at, and its versions with it.
+fn unless_gone(outcomes: Result<Outcomes>) -> Result<Outcomes> {
+    match outcomes {
+        Err(Error::NotFound { .. }) => Ok(Outcomes::default()),
+        outcomes => outcomes,
+    }
+}
+
 impl Catalog {
     /// Does what a run of rules is to do; what it did is written down as it goes. Errors: `NotFound` when the repository
     /// or its rules are gone.
@@ -109,7 +179,7 @@ impl Catalog {
         let mut counts = Counts::new();
         counts
             .extend(["archived", "disposed", "deleted", "failed"].map(|name| (name.to_owned(), 0)));
-        let (mut after, mut position) = (None::<String>, 0_i64);
+        let (mut after, mut position) = (None::<String>, 0_u64);
         loop {
             let page = self
                 .plan(&repository, &rules, fetches, after.as_deref())
@@ -122,46 +192,24 @@ impl Catalog {
                     .push(planned);
             }
             for ((_, then), planned) in of_package {
-                let outcomes = self.carry_out(run, &repository, then, &planned).await?;
-                self.write_results(run, &planned, &outcomes, &mut position, &mut counts)
-                    .await?;
+                let Some(first) = planned.first() else {
+                    continue;
+                };
+                let carrying = Carrying {
+                    run: run.clone(),
+                    acting: self.acting(run, &repository, &first.id),
+                    then,
+                    position,
+                    counts,
+                    planned,
+                };
+                position += carrying.planned.len() as u64;
+                counts = self.0.database.write(move |tx| carrying.out(tx)).await?;
             }
             after = page.next;
             if after.is_none() {
                 return Ok(counts);
             }
-        }
-    }
-
-    /// All of a package to which the same is done: all or nothing.
-    async fn carry_out(
-        &self,
-        run: &JobRun,
-        repository: &Arc<Repository>,
-        then: Then,
-        planned: &[Planned],
-    ) -> Result<Outcomes> {
-        let Some(first) = planned.first() else {
-            return Ok(Outcomes::default());
-        };
-        let selection = Selection {
-            versions: planned.iter().map(|one| one.version.clone()).collect(),
-            revisions: planned
-                .iter()
-                .map(|one| (one.version.clone(), one.revision.clone()))
-                .collect(),
-            expected: None,
-        };
-        let act = match then {
-            Then::Archive => Act::Set(Status::Archived),
-            Then::Dispose => Act::Dispose,
-            Then::Delete => Act::Delete,
-        };
-        let acting = self.acting(run, repository, &first.id);
-        match acting.act(self, selection, act).await {
-            // The package has gone in between, and so have they.
-            Err(Error::NotFound { .. }) => Ok(Outcomes::default()),
-            outcomes => outcomes,
         }
     }
 
@@ -179,52 +227,6 @@ impl Catalog {
             principal: run.principal.clone(),
             now: self.now(),
         }
-    }
-
-    async fn write_results(
-        &self,
-        run: &JobRun,
-        planned: &[Planned],
-        outcomes: &Outcomes,
-        position: &mut i64,
-        counts: &mut Counts,
-    ) -> Result<()> {
-        let mut rows: Vec<Vec<Value>> = Vec::new();
-        for one in planned {
-            let failure = match outcomes.failed.get(&one.version) {
-                Some((_, message)) => Some(message.clone()),
-                None if outcomes.successful.contains_key(&one.version) => None,
-                None => Some("it was gone".to_owned()),
-            };
-            let counted = match (&failure, one.then) {
-                (Some(_), _) => "failed",
-                (None, Then::Archive) => "archived",
-                (None, Then::Dispose) => "disposed",
-                (None, Then::Delete) => "deleted",
-            };
-            *counts.entry(counted.to_owned()).or_default() += 1;
-            rows.push(vec![
-                run.id.as_str().into(),
-                (*position).into(),
-                one.id.format.as_str().into(),
-                one.id.namespace_text().into(),
-                one.id.name.as_str().into(),
-                one.version.as_str().into(),
-                one.rule.as_str().into(),
-                one.then.as_str().into(),
-                one.status.as_str().into(),
-                failure.into(),
-            ]);
-            *position += 1;
-        }
-        let (id, so_far) = (run.id.clone(), counts.clone());
-        let write = move |tx: &mut Tx<'_>| {
-            for row in &rows {
-                tx.execute(RESULT, row)?;
-            }
-            job::count(tx, &id, &so_far)
-        };
-        self.0.database.write(write).await
     }
 
     /// Brings back what a run removed, as far as it can still be brought back; what is there again stays as it is.
@@ -252,6 +254,7 @@ impl Catalog {
         }
     }
 
+    /// What is brought back is written down with it, so that nothing is brought back twice.
     async fn undo_one(
         &self,
         run: &JobRun,
@@ -259,39 +262,33 @@ impl Catalog {
         undone: &str,
         result: &LifecycleResult,
     ) -> Result<bool> {
-        let version = result.version.clone();
-        let outcomes = if result.then == Then::Archive {
-            let selection = Selection {
-                versions: vec![version],
-                expected: Some(Status::Archived),
-                ..Selection::default()
+        let acting = self.acting(run, repository, &result.id);
+        let (undone, result) = (undone.to_owned(), result.clone());
+        let undo = move |tx: &mut Tx<'_>| {
+            let versions = vec![result.version.clone()];
+            let outcomes = if result.then == Then::Archive {
+                let selection = Selection {
+                    versions,
+                    expected: Some(Status::Archived),
+                    ..Selection::default()
+                };
+                unless_gone(acting.act(tx, &selection, Act::Set(result.status)))?
+            } else {
+                let place = (&*acting.repository, &acting.id, &acting.by);
+                removed::restore(tx, place, &versions, &undone)?
             };
-            let acting = self.acting(run, repository, &result.id);
-            match acting.act(self, selection, Act::Set(result.status)).await {
-                Err(Error::NotFound { .. }) => Outcomes::default(),
-                outcomes => outcomes?,
+            let is_restored = outcomes.successful.contains_key(&result.version);
+            if is_restored {
+                let values = [
+                    undone.as_str().into(),
+                    result.position.into(),
+                    acting.by.now.millis().into(),
+                ];
+                tx.execute(RESTORED, &values)?;
             }
-        } else {
-            let (repository, id, by) =
-                (Arc::clone(repository), result.id.clone(), self.by_run(run));
-            let undone = undone.to_owned();
-            let restore = move |tx: &mut Tx<'_>| {
-                let versions = std::slice::from_ref(&version);
-                removed::restore(tx, (&repository, &id, &by), versions, &undone)
-            };
-            self.0.database.write(restore).await?
+            Ok(is_restored)
         };
-        let is_restored = outcomes.successful.contains_key(&result.version);
-        if is_restored {
-            let values = [
-                undone.into(),
-                result.position.into(),
-                self.now().millis().into(),
-            ];
-            let mark = move |tx: &mut Tx<'_>| Ok::<_, Error>(tx.execute(RESTORED, &values)?);
-            self.0.database.write(mark).await?;
-        }
-        Ok(is_restored)
+        self.0.database.write(undo).await
     }
 
     async fn results(&self, run: &str, after: i64, limit: i64) -> Result<Vec<LifecycleResult>> {

@@ -51,7 +51,7 @@ pub(crate) struct AssetRow {
     pub(crate) document: Option<String>,
 }
 
-const PACKAGE: &str = "
+pub(crate) const PACKAGE: &str = "
     SELECT id, publish, upstream, edited
       FROM packages
      WHERE repository_id = $1
@@ -59,7 +59,7 @@ const PACKAGE: &str = "
        AND namespace = $3
        AND name = $4";
 
-const VERSION: &str = "
+pub(crate) const VERSION: &str = "
     SELECT id, version, status, revision, origin_type, origin_repository, origin_connection, published,
            published_upstream, manifest, document
       FROM versions

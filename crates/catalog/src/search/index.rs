@@ -8,12 +8,10 @@ use crate::package::Status;
 use crate::record::{self, PackageRow};
 use crate::repository::Repository;
 use crate::screen::{View, screen};
-use crate::{Catalog, Error, Result};
+use crate::{Error, Result};
 
 /// Versions of a package looked at at a time for the newest that is listed: mostly the first is.
 const LOOK: i64 = 50;
-/// Packages brought into the index in one transaction.
-const BATCH: i64 = 100;
 /// Terms written by one statement.
 const ROWS: usize = 8;
 /// Characters of a summary that are shown.
@@ -55,16 +53,6 @@ const ADD: &str = "
            ($1, $2, $15, $16), ($1, $2, $17, $18)
     ON CONFLICT (package_id, term) DO NOTHING";
 
-const MISSING: &str = "
-    SELECT packages.id, packages.repository_id, packages.format, packages.namespace, packages.name, packages.publish,
-           packages.upstream, packages.edited
-      FROM packages
-      LEFT JOIN search_packages ON search_packages.package_id = packages.id
-     WHERE packages.id > $1
-       AND search_packages.package_id IS NULL
-     ORDER BY packages.id
-     LIMIT $2";
-
 /// The newest version of a package that clients are shown, if there is one.
 fn newest_listed(tx: &mut Tx<'_>, package: &PackageRow) -> Result<Option<Version>> {
     let (mut published, mut version) = (i64::MAX, String::new());
@@ -98,7 +86,8 @@ pub(crate) fn refresh(tx: &mut Tx<'_>, repository: &Repository, id: &PackageId) 
     }
 }
 
-fn bring_up(
+/// The same for a package whose row is at hand.
+pub(crate) fn bring_up(
     tx: &mut Tx<'_>,
     repository_id: &str,
     package: &PackageRow,
@@ -184,34 +173,4 @@ fn bring_up(
         tx.execute(ADD, &values)?;
     }
     Ok(())
-}
-
-impl Catalog {
-    /// Brings packages into the index that were recorded before there was one. Gives their number.
-    pub async fn index_packages(&self) -> Result<u64> {
-        let (mut after, mut indexed) = (String::new(), 0);
-        loop {
-            let from = after.clone();
-            let done = self.0.database.write(move |tx| {
-                let rows = tx.rows(MISSING, &[from.as_str().into(), BATCH.into()])?;
-                for row in &rows {
-                    let id = crate::change::read_package_id(row)?;
-                    bring_up(
-                        tx,
-                        row.as_str("repository_id")?,
-                        &record::read_package(row)?,
-                        &id,
-                    )?;
-                }
-                let last = rows.last().map(|row| row.text("id")).transpose()?;
-                Ok::<_, Error>((rows.len(), last))
-            });
-            let (count, last) = done.await?;
-            indexed += u64::try_from(count).unwrap_or_default();
-            match last {
-                Some(last) => after = last,
-                None => return Ok(indexed),
-            }
-        }
-    }
 }

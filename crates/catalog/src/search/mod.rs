@@ -30,7 +30,7 @@ use crate::repository::Repository;
 use crate::{Catalog, Error, Result};
 
 pub use digest::{DigestText, FileFound, InvalidDigest};
-pub(crate) use index::refresh;
+pub(crate) use index::{bring_up, refresh};
 pub use open::PackageSummary;
 use walk::{Place, Plan};
 

@@ -107,10 +107,7 @@ async fn prepare(world: &World, state: State, name: &str) {
         upstream: Restriction::Allow,
     };
     let publish = async |repository| {
-        world
-            .publish(repository, name, "1", "f", b"ours", Then::Publish)
-            .await
-            .unwrap();
+        world.put(repository, name, "1", b"ours").await;
     };
     let keep_registries_out = async || {
         let pattern = format!("/toy//{name}~");
@@ -183,6 +180,11 @@ fn what_was_taken_from_outside_is_never_mixed_with_what_is_ours() {
                 matches!(refused, Err(Error::Conflict { .. })),
                 "{refused:?}"
             );
+        }
+        // A version is one or the other: it takes no further file of ours, and its description stays theirs.
+        for file in ["g", "about.txt"] {
+            let refused = publish("1", file).await;
+            assert!(matches!(refused, Err(Error::Conflict { .. })), "{file}");
         }
         publish("5", "f").await.unwrap();
         assert_eq!(got(&world, "ball", "1").await, THEIRS);

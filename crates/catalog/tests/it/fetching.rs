@@ -145,6 +145,70 @@ fn a_registry_that_is_down_is_not_a_file_that_is_not_there() {
 }
 
 #[test]
+fn what_is_recorded_behind_a_registry_that_is_down_is_served_and_not_kept() {
+    over_each(|world| async move {
+        let world = world.with_domain().await;
+        world.connected("store").await;
+        world.connected("other").await;
+        world.repository("team", &[]).await;
+        world.repository("my", &["store", "team", "other"]).await;
+        world.registry.put("bear/1/f", b"bear");
+        world.read("other", "bear", "1", "f").await.unwrap();
+        for version in ["1", "2"] {
+            world.put("team", "ball", version, b"own").await;
+        }
+        let at = world.repository_at("team");
+        let action = catalog::Action::UpdatePackageVersionsStatus;
+        let (catalog, id) = (&world.catalog, package("ball"));
+        let ball = catalog.package(&world.admin, action, &at, &id).await;
+        let selection = catalog::Selection {
+            versions: vec!["2".parse().unwrap()],
+            ..catalog::Selection::default()
+        };
+        let archived = catalog::Status::Archived;
+        let ball = ball.unwrap();
+        ball.set_status(selection, archived).await.unwrap();
+        world.registry.go_down();
+        for (name, body) in [("ball", "own"), ("bear", "bear")] {
+            let read = world.read("my", name, "1", "f").await.unwrap();
+            assert_eq!(read, body.as_bytes());
+            assert!(world.recorded("my", name).await.is_empty(), "{name}");
+        }
+        // What is held back there may be at the registry: nobody can say that it is not to be had.
+        for version in ["2", "3"] {
+            let read = world.read("my", "ball", version, "f").await;
+            assert!(matches!(read, Err(Error::Remote(_))), "{version}");
+        }
+    });
+}
+
+#[test]
+fn what_a_registry_does_not_have_is_forgotten_after_a_day_and_what_it_has_is_not() {
+    over_each(|world| async move {
+        let world = world.with_domain().await;
+        world.connected("store").await;
+        world.registry.put("ball/versions", b"1");
+        assert_eq!(world.listed("store", "ball").await.unwrap(), ["1"]);
+        assert!(world.listed("store", "bear").await.is_none());
+        let documents = async || {
+            let sql = "SELECT path FROM remote_documents ORDER BY path";
+            let rows = world.database.rows(sql, Vec::new()).await.unwrap();
+            let paths = rows.iter().map(|row| row.text("path").unwrap());
+            paths.collect::<Vec<_>>()
+        };
+        world.catalog.sweep().await.unwrap();
+        assert_eq!(documents().await, ["ball/versions", "bear/versions"]);
+        world
+            .clock
+            .advance(std::time::Duration::from_hours(400 * 24));
+        world.catalog.sweep().await.unwrap();
+        assert_eq!(documents().await, ["ball/versions"]);
+        world.registry.go_down();
+        assert_eq!(world.listed("store", "ball").await.unwrap(), ["1"]);
+    });
+}
+
+#[test]
 fn a_further_file_of_a_fetched_version_is_added_and_of_a_published_one_is_not() {
     over_each(|world| async move {
         let world = world.with_domain().await;
@@ -162,10 +226,7 @@ fn a_further_file_of_a_fetched_version_is_added_and_of_a_published_one_is_not() 
             .await
             .unwrap();
         assert_eq!(names.len(), 2);
-        world
-            .publish("my", "bear", "2", "f", b"own", catalog::Then::Publish)
-            .await
-            .unwrap();
+        world.put("my", "bear", "2", b"own").await;
         assert!(matches!(
             world.read("my", "bear", "2", "g").await,
             Err(Error::NotFound { .. })

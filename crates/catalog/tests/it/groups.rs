@@ -1,10 +1,10 @@
-//! Package groups: what they let in, what is inherited, what is listed.
+//! Package groups: what they let in, and what is inherited.
 
 use std::collections::BTreeMap;
 
 use catalog::{
     Action, Error, GroupAt, GroupChange, GroupMode, GroupRestriction, Kind, ListChange,
-    NewPackageGroup, PackageGroup, Page, Restriction, Restrictions, TaggedAt, Then,
+    NewPackageGroup, Restriction, Restrictions, TaggedAt, Then,
 };
 
 use crate::toy::package;
@@ -15,7 +15,7 @@ const INTERNAL: GroupRestriction = GroupRestriction::InternalUpstream;
 const PUBLISH: GroupRestriction = GroupRestriction::Publish;
 
 /// A domain in which `my` has the upstreams `team` and `middle`, and `middle` the connected repository `store`.
-async fn chained(world: World) -> World {
+pub(crate) async fn chained(world: World) -> World {
     let world = world.with_domain().await;
     world.repository("team", &[]).await;
     world.connected("store").await;
@@ -43,7 +43,7 @@ fn on(
     repositories.iter().map(named).collect()
 }
 
-async fn can_read(world: &World, repository: &str, name: &str, version: &str) -> bool {
+pub(crate) async fn can_read(world: &World, repository: &str, name: &str, version: &str) -> bool {
     match world.read(repository, name, version, "f").await {
         Ok(_) => true,
         Err(Error::NotFound { .. }) => false,
@@ -52,7 +52,7 @@ async fn can_read(world: &World, repository: &str, name: &str, version: &str) ->
 }
 
 /// Whether this very name may be published, and the refusal otherwise.
-async fn published(
+pub(crate) async fn published(
     world: &World,
     repository: &str,
     name: &str,
@@ -66,11 +66,6 @@ async fn published(
         Err(Error::Blocked { message, .. }) => Err(message),
         Err(error) => panic!("{error}"),
     }
-}
-
-fn patterns(page: &Page<std::sync::Arc<PackageGroup>>) -> Vec<String> {
-    let pattern = |group: &std::sync::Arc<PackageGroup>| group.pattern.to_string();
-    page.items.iter().map(pattern).collect()
 }
 
 #[test]
@@ -443,150 +438,6 @@ fn lists_are_kept_only_where_the_mode_has_one() {
         world.rule("/toy/*", only(PUBLISH, &[])).await;
         assert_eq!(list(PUBLISH).await, Vec::<String>::new());
         assert_eq!(list(INTERNAL).await, ["team"]);
-    });
-}
-
-#[test]
-fn groups_and_their_packages_are_listed_in_pages() {
-    over_each(|world| async move {
-        let world = chained(world).await;
-        for pattern in [
-            "/toy/*",
-            "/toy//*",
-            "/toy//ball~",
-            "/toy//ball-a$",
-            "/npm/*",
-        ] {
-            world.group(pattern).await;
-        }
-        let domain = world
-            .catalog
-            .domain(&world.admin, Action::ListPackageGroups, &domain_at())
-            .await
-            .unwrap();
-        let all = domain.package_groups("", None, 100).await.unwrap();
-        let expected = [
-            "/*",
-            "/npm/*",
-            "/toy/*",
-            "/toy//*",
-            "/toy//ball-a$",
-            "/toy//ball~",
-        ];
-        assert_eq!(patterns(&all), expected);
-        let some = domain.package_groups("/toy//", None, 2).await.unwrap();
-        assert_eq!(patterns(&some), ["/toy//*", "/toy//ball-a$"]);
-        let rest = domain
-            .package_groups("/toy//", some.next.as_deref(), 2)
-            .await
-            .unwrap();
-        assert_eq!(
-            (patterns(&rest), rest.next),
-            (vec!["/toy//ball~".to_owned()], None)
-        );
-        for (pattern, children) in [
-            ("/*", vec!["/npm/*", "/toy/*"]),
-            ("/toy/*", vec!["/toy//*"]),
-            ("/toy//ball~", vec!["/toy//ball-a$"]),
-            ("/toy//ball-a$", vec![]),
-        ] {
-            let group = world
-                .group_for(Action::ListSubPackageGroups, pattern)
-                .await
-                .unwrap();
-            assert_eq!(
-                patterns(&group.sub_groups(None, 100).await.unwrap()),
-                children
-            );
-        }
-
-        // In however many repositories a package is, it is one.
-        for name in ["ball", "bat", "ball-a", "ball-b"] {
-            published(&world, "team", name, "7").await.unwrap();
-            assert!(can_read(&world, "my", name, "7").await);
-        }
-        let controlled = Restrictions {
-            publish: Restriction::Allow,
-            upstream: Restriction::Block,
-        };
-        world.set_control("middle", "BALL", controlled).await;
-        let packages = async |pattern: &str, preview: bool, limit| {
-            let (mut found, mut after) = (Vec::new(), None);
-            loop {
-                let page = if preview {
-                    let pattern = pattern.parse().unwrap();
-                    let catalog = &world.catalog;
-                    catalog
-                        .preview_packages(
-                            &world.admin,
-                            &domain_at(),
-                            &pattern,
-                            after.as_deref(),
-                            limit,
-                        )
-                        .await
-                        .unwrap()
-                } else {
-                    let group = world
-                        .group_for(Action::ListAssociatedPackages, pattern)
-                        .await
-                        .unwrap();
-                    group.packages(after.as_deref(), limit).await.unwrap()
-                };
-                assert!(page.items.len() <= limit as usize);
-                let text = page
-                    .items
-                    .iter()
-                    .map(|item| format!("{} {}", item.id, item.association));
-                found.extend(text);
-                after = page.next;
-                if after.is_none() {
-                    return found;
-                }
-            }
-        };
-        for (pattern, is_group, expected) in [
-            (
-                "/toy//ball~",
-                true,
-                vec!["BALL WEAK", "ball STRONG", "ball-b STRONG"],
-            ),
-            ("/toy//ball-a$", true, vec!["ball-a STRONG"]),
-            ("/toy//*", true, vec!["bat STRONG"]),
-            ("/toy/*", true, vec![]),
-            ("/*", true, vec![]),
-            ("/npm/*", true, vec![]),
-            ("/toy//ball.b$", false, vec!["ball-b WEAK"]),
-            ("/toy//ba~", false, vec![]),
-            ("/toy//b~", false, vec![]),
-            ("/toy//bat$", false, vec!["bat STRONG"]),
-            ("/pypi/*", false, vec![]),
-        ] {
-            for limit in [1, 2, 100] {
-                assert_eq!(packages(pattern, true, limit).await, expected, "{pattern}");
-                if is_group {
-                    assert_eq!(packages(pattern, false, limit).await, expected, "{pattern}");
-                }
-            }
-        }
-        // What is said of one package needs no package.
-        for (name, pattern, how) in [
-            ("ball", "/toy//ball~", "STRONG"),
-            ("BALL", "/toy//ball~", "WEAK"),
-            ("ball_a", "/toy//ball-a$", "WEAK"),
-            ("nothing", "/toy//*", "STRONG"),
-        ] {
-            let found = world
-                .catalog
-                .associated_group(&world.admin, &domain_at(), &package(name))
-                .await
-                .unwrap();
-            assert_eq!(
-                (found.0.pattern.as_str(), found.1.as_str()),
-                (pattern, how),
-                "{name}"
-            );
-        }
     });
 }
 

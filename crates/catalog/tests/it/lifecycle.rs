@@ -7,7 +7,7 @@ use aws::Timestamp;
 use catalog::job::{Job, JobRun, JobState};
 use catalog::lifecycle::{FetchTimes, Planned, Rules};
 use catalog::{
-    Action, BoxFuture, Error, PackageId, Permit, Repository, RepositoryAt, Result, Then, Version,
+    Action, BoxFuture, Error, PackageId, Permit, Repository, RepositoryAt, Result, Version,
 };
 use serde_json::json;
 
@@ -16,7 +16,7 @@ use crate::world::{World, over_each};
 const DAY: Duration = Duration::from_hours(24);
 
 /// Somebody who knows since forever that only these were fetched.
-struct Fetched(BTreeMap<Version, Timestamp>);
+pub(crate) struct Fetched(pub(crate) BTreeMap<Version, Timestamp>);
 
 impl FetchTimes for Fetched {
     fn known_since(&self) -> BoxFuture<'_, Result<Timestamp>> {
@@ -125,10 +125,7 @@ impl World {
         world.repository("r1", &[]).await;
         for version in ["1", "2", "3", "4"] {
             for name in ["ball", "bear"] {
-                world
-                    .publish("r1", name, version, "f", version.as_bytes(), Then::Publish)
-                    .await
-                    .unwrap();
+                world.put("r1", name, version, version.as_bytes()).await;
             }
             world.clock.advance(DAY);
         }

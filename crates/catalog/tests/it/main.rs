@@ -9,6 +9,7 @@
 mod confusion;
 mod domains;
 mod fetching;
+mod group_lists;
 mod groups;
 mod history;
 mod lifecycle;

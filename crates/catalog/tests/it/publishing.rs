@@ -41,14 +41,8 @@ fn equal_bytes_again_are_no_change_and_others_are_refused() {
     over_each(|world| async move {
         let world = world.with_domain().await;
         world.repository("r1", &[]).await;
-        let first = world
-            .publish("r1", "ball", "1", "f", b"one", Then::Publish)
-            .await
-            .unwrap();
-        let again = world
-            .publish("r1", "ball", "1", "f", b"one", Then::Publish)
-            .await
-            .unwrap();
+        let first = world.put("r1", "ball", "1", b"one").await;
+        let again = world.put("r1", "ball", "1", b"one").await;
         assert!(!again.is_new);
         assert_eq!(first.version.revision, again.version.revision);
         let other = world
@@ -424,14 +418,8 @@ fn the_sweep_takes_what_nobody_refers_to_and_nothing_else() {
     over_each(|world| async move {
         let world = world.with_domain().await;
         world.repository("r1", &[]).await;
-        world
-            .publish("r1", "ball", "1", "f", &[1; 5000], Then::Publish)
-            .await
-            .unwrap();
-        world
-            .publish("r1", "bear", "1", "f", &[2; 5000], Then::Publish)
-            .await
-            .unwrap();
+        world.put("r1", "ball", "1", &[1; 5000]).await;
+        world.put("r1", "bear", "1", &[2; 5000]).await;
         let mut lost = world
             .open("r1")
             .await

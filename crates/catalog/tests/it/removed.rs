@@ -188,10 +188,7 @@ fn a_version_that_is_there_again_is_not_replaced() {
             .package_for(Action::DeletePackageVersions, "ball")
             .await;
         deleting.delete_versions(of(&["1", "2"])).await.unwrap();
-        world
-            .publish("r1", "ball", "1", "f", b"other", Then::Publish)
-            .await
-            .unwrap();
+        world.put("r1", "ball", "1", b"other").await;
         let restoring = world
             .package_for(Action::PublishPackageVersion, "ball")
             .await;

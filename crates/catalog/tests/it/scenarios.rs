@@ -142,6 +142,28 @@ fn a_version_archived_upstream_is_out_of_reach_for_those_who_have_it_not() {
 }
 
 #[test]
+fn a_version_archived_upstream_gives_no_further_file_to_those_who_have_it() {
+    over_each(|world| async move {
+        let world = chained(world).await;
+        world.registry.put("ball/1/g", b"more");
+        world.registry.put("ball/1/h", b"most");
+        world.read("my", "ball", "1", "f").await.unwrap();
+        world.read("store", "ball", "1", "g").await.unwrap();
+        set_status(&world, "store", "1", Status::Archived).await;
+        // Neither what the store has of it nor what only the registry has.
+        for file in ["g", "h"] {
+            let read = world.read("my", "ball", "1", file).await;
+            assert!(matches!(read, Err(Error::NotFound { .. })), "{read:?}");
+        }
+        assert_eq!(world.read("my", "ball", "1", "f").await.unwrap(), b"theirs");
+        set_status(&world, "store", "1", Status::Published).await;
+        for (file, body) in [("g", b"more"), ("h", b"most")] {
+            assert_eq!(world.read("my", "ball", "1", file).await.unwrap(), body);
+        }
+    });
+}
+
+#[test]
 fn a_version_unlisted_upstream_can_be_had_by_who_names_it() {
     over_each(|world| async move {
         let world = chained(world).await;

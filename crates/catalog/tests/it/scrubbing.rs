@@ -1,7 +1,7 @@
 //! Bytes that are not what they were are found, kept from everybody, and replaced by good ones.
 
+use catalog::Error;
 use catalog::job::{Job, JobRun};
-use catalog::{Error, Then};
 
 use crate::world::{World, over_each};
 
@@ -49,14 +49,8 @@ fn damaged_bytes_are_kept_from_everybody_until_good_ones_come() {
     over_each(|world| async move {
         let world = world.with_domain().await;
         world.repository("r1", &[]).await;
-        world
-            .publish("r1", "ball", "1", "f", &[1; 5000], Then::Publish)
-            .await
-            .unwrap();
-        world
-            .publish("r1", "bear", "1", "f", &vec![2; 600_000], Then::Publish)
-            .await
-            .unwrap();
+        world.put("r1", "ball", "1", &[1; 5000]).await;
+        world.put("r1", "bear", "1", &vec![2; 600_000]).await;
         let (_, counts) = world.scrub().await;
         assert_eq!(counts, [2, 605_000, 0, 0]);
         assert_eq!(world.read("r1", "ball", "1", "f").await.unwrap(), [1; 5000]);
@@ -85,10 +79,7 @@ fn damaged_bytes_are_kept_from_everybody_until_good_ones_come() {
         );
 
         // The same bytes come again, with another version.
-        world
-            .publish("r1", "ball", "2", "f", &[1; 5000], Then::Publish)
-            .await
-            .unwrap();
+        world.put("r1", "ball", "2", &[1; 5000]).await;
         assert_eq!(world.read("r1", "ball", "1", "f").await.unwrap(), [1; 5000]);
         assert_eq!(
             world
@@ -110,14 +101,8 @@ fn bytes_that_were_only_away_are_well_again() {
     over_each(|world| async move {
         let world = world.with_domain().await;
         world.repository("r1", &[]).await;
-        world
-            .publish("r1", "ball", "1", "f", &[1; 5000], Then::Publish)
-            .await
-            .unwrap();
-        world
-            .publish("r1", "bear", "1", "f", &[2; 6000], Then::Publish)
-            .await
-            .unwrap();
+        world.put("r1", "ball", "1", &[1; 5000]).await;
+        world.put("r1", "bear", "1", &[2; 6000]).await;
         world.damage(5000, 6000).await;
         assert_eq!(world.scrub().await.1, [2, 11_000, 2, 0]);
         world.damage(5000, 6000).await;

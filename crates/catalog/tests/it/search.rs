@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use catalog::{Action, Error, Search, Selection, Status, Then};
+use catalog::{Action, DigestText, Error, Search, Selection, Status, Then};
 
 use crate::toy::package;
 use crate::world::{World, domain_at, over_each};
@@ -17,7 +17,7 @@ impl World {
     }
 
     /// `repository/name version`, in the order in which they are found; page by page, each of `limit`.
-    async fn finds(&self, search: &Search, limit: u32) -> Vec<String> {
+    pub(crate) async fn finds(&self, search: &Search, limit: u32) -> Vec<String> {
         let (mut found, mut after) = (Vec::new(), None::<String>);
         for _ in 0..1000 {
             let page = self
@@ -37,6 +37,34 @@ impl World {
             }
         }
         panic!("it does not end");
+    }
+
+    /// `repository/name version file`, oldest version first.
+    pub(crate) async fn finds_files(&self, hash: &DigestText, limit: u32) -> Vec<String> {
+        let (mut found, mut after) = (Vec::new(), None::<String>);
+        loop {
+            let page = self
+                .catalog
+                .search_files(
+                    &self.admin,
+                    &domain_at(),
+                    hash,
+                    None,
+                    after.as_deref(),
+                    limit,
+                )
+                .await
+                .unwrap();
+            assert!(page.items.len() <= limit as usize);
+            found.extend(page.items.iter().map(|file| {
+                let name = &file.id.name;
+                format!("{}/{name} {} {}", file.repository, file.version, file.asset)
+            }));
+            after = page.next;
+            if after.is_none() {
+                return found;
+            }
+        }
     }
 }
 
@@ -231,20 +259,11 @@ fn files_with_the_same_bytes_are_found_page_by_page() {
             .to_uppercase()
             .parse()
             .unwrap();
-        let (mut found, mut after) = (Vec::new(), None::<String>);
-        loop {
-            let page = world
-                .catalog
-                .search_files(&world.admin, &domain_at(), &hash, None, after.as_deref(), 2)
-                .await
-                .unwrap();
-            found.extend(page.items.iter().map(|file| file.id.name.to_string()));
-            after = page.next;
-            if after.is_none() {
-                break;
-            }
-        }
-        assert_eq!(found, ["toy0", "toy1", "toy2", "toy3", "toy4"]);
+        let found = world.finds_files(&hash, 2).await;
+        assert_eq!(
+            found,
+            [0, 1, 2, 3, 4].map(|number| format!("r1/toy{number} 1 about.txt"))
+        );
     });
 }
 
@@ -256,7 +275,11 @@ fn what_was_recorded_before_there_was_an_index_is_brought_into_it() {
         for number in 0..3 {
             world.said("r1", &format!("toy{number}"), "1", "old").await;
         }
-        for sql in ["DELETE FROM search_terms", "DELETE FROM search_packages"] {
+        for sql in [
+            "DELETE FROM search_terms",
+            "DELETE FROM search_packages",
+            "DELETE FROM catch_up",
+        ] {
             world
                 .database
                 .write(move |tx| tx.execute(sql, &[]))
@@ -264,8 +287,8 @@ fn what_was_recorded_before_there_was_an_index_is_brought_into_it() {
                 .unwrap();
         }
         assert_eq!(world.finds(&text("old"), 50).await, [""; 0]);
-        assert_eq!(world.catalog.index_packages().await.unwrap(), 3);
-        assert_eq!(world.catalog.index_packages().await.unwrap(), 0);
+        assert_eq!(world.catalog.catch_up().await.unwrap(), 3);
+        assert_eq!(world.catalog.catch_up().await.unwrap(), 0);
         assert_eq!(world.finds(&text("old"), 50).await.len(), 3);
     });
 }

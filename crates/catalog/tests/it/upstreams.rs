@@ -15,10 +15,7 @@ fn repositories_are_asked_depth_first_and_the_first_that_has_it_wins() {
         world.repository("a1", &["c1", "d1"]).await;
         world.repository("my", &["a1", "b1"]).await;
         for name in ["b1", "e1"] {
-            world
-                .publish(name, "ball", "1", "f", name.as_bytes(), Then::Publish)
-                .await
-                .unwrap();
+            world.put(name, "ball", "1", name.as_bytes()).await;
         }
         assert_eq!(world.read("my", "ball", "1", "f").await.unwrap(), b"e1");
         // Retained where it was asked for, and not in between.
@@ -69,14 +66,8 @@ fn lists_are_merged_until_an_own_publish_blocks_upstreams() {
         let world = world.with_domain().await;
         world.repository("up", &[]).await;
         world.repository("my", &["up"]).await;
-        world
-            .publish("up", "ball", "1", "f", b"1", Then::Publish)
-            .await
-            .unwrap();
-        world
-            .publish("up", "ball", "2", "f", b"2", Then::Publish)
-            .await
-            .unwrap();
+        world.put("up", "ball", "1", b"1").await;
+        world.put("up", "ball", "2", b"2").await;
         assert_eq!(world.listed("my", "ball").await.unwrap(), ["1", "2"]);
         assert!(
             world.recorded("my", "ball").await.is_empty(),
@@ -87,19 +78,13 @@ fn lists_are_merged_until_an_own_publish_blocks_upstreams() {
             .publish("my", "ball", "2", "f", b"own", Then::Publish)
             .await;
         assert!(matches!(taken, Err(Error::Conflict { .. })));
-        world
-            .publish("my", "ball", "3", "f", b"own", Then::Publish)
-            .await
-            .unwrap();
+        world.put("my", "ball", "3", b"own").await;
         assert_eq!(world.listed("my", "ball").await.unwrap(), ["3"]);
         assert!(matches!(
             world.read("my", "ball", "1", "f").await,
             Err(Error::NotFound { .. })
         ));
-        world
-            .publish("my", "ball", "2", "f", b"own", Then::Publish)
-            .await
-            .unwrap();
+        world.put("my", "ball", "2", b"own").await;
     });
 }
 
@@ -109,10 +94,7 @@ fn what_was_retained_first_cannot_be_published_to() {
         let world = world.with_domain().await;
         world.repository("up", &[]).await;
         world.repository("my", &["up"]).await;
-        world
-            .publish("up", "ball", "1", "f", b"1", Then::Publish)
-            .await
-            .unwrap();
+        world.put("up", "ball", "1", b"1").await;
         world.read("my", "ball", "1", "f").await.unwrap();
         let refused = world
             .publish("my", "ball", "2", "f", b"own", Then::Publish)
@@ -132,10 +114,7 @@ fn an_unfinished_version_stops_the_search_behind_it() {
             .publish("near", "ball", "1", "f", b"near", Then::Leave)
             .await
             .unwrap();
-        world
-            .publish("far", "ball", "1", "f", b"far", Then::Publish)
-            .await
-            .unwrap();
+        world.put("far", "ball", "1", b"far").await;
         assert!(matches!(
             world.read("my", "ball", "1", "f").await,
             Err(Error::Held(_))
@@ -152,10 +131,7 @@ fn no_more_than_25_upstreams_are_asked() {
             let upstream = format!("u{}", number + 1);
             world.repository(&format!("u{number}"), &[&upstream]).await;
         }
-        world
-            .publish("u27", "ball", "1", "f", b"far", Then::Publish)
-            .await
-            .unwrap();
+        world.put("u27", "ball", "1", b"far").await;
         // From u1 the 26th upstream is u27; from u2 it is the 25th.
         assert!(matches!(
             world.read("u1", "ball", "1", "f").await,

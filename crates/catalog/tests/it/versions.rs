@@ -41,10 +41,7 @@ fn all_versions_change_or_none_does() {
         let world = world.with_domain().await;
         world.repository("r1", &[]).await;
         for of in ["1", "2"] {
-            world
-                .publish("r1", "ball", of, "f", of.as_bytes(), Then::Publish)
-                .await
-                .unwrap();
+            world.put("r1", "ball", of, of.as_bytes()).await;
         }
         let permit = permit(&world, "r1", Action::UpdatePackageVersionsStatus).await;
         let outcomes = permit
@@ -105,10 +102,7 @@ fn a_disposed_version_stays_known_and_a_deleted_one_can_come_again() {
     over_each(|world| async move {
         let world = world.with_domain().await;
         world.repository("r1", &[]).await;
-        world
-            .publish("r1", "ball", "1", "f", b"1", Then::Publish)
-            .await
-            .unwrap();
+        world.put("r1", "ball", "1", b"1").await;
         let permit = permit(&world, "r1", Action::DisposePackageVersions).await;
         let outcomes = permit.dispose(select(&["1"])).await.unwrap();
         assert_eq!(
@@ -140,10 +134,7 @@ fn a_disposed_version_stays_known_and_a_deleted_one_can_come_again() {
 
         let outcomes = permit.delete_versions(select(&["1"])).await.unwrap();
         assert_eq!(outcomes.successful.values().next().unwrap().1, None);
-        world
-            .publish("r1", "ball", "1", "f", b"other", Then::Publish)
-            .await
-            .unwrap();
+        world.put("r1", "ball", "1", b"other").await;
         let before = world.clock.now();
         world.clock.advance(std::time::Duration::from_secs(1));
         permit.delete().await.unwrap();
@@ -169,10 +160,7 @@ fn origin_controls_set_before_the_first_version_stay() {
             world.read("store", "ball", "1", "f").await,
             Err(Error::NotFound { .. })
         ));
-        world
-            .publish("store", "ball", "1", "f", b"own", Then::Publish)
-            .await
-            .unwrap();
+        world.put("store", "ball", "1", b"own").await;
         assert_eq!(permit.describe().await.unwrap().restrictions, closed);
     });
 }
@@ -184,14 +172,8 @@ fn copies_share_bytes_and_ignore_origin_controls() {
         world.repository("far", &[]).await;
         world.repository("from", &["far"]).await;
         world.repository("to", &[]).await;
-        world
-            .publish("from", "ball", "1", "f", b"one", Then::Publish)
-            .await
-            .unwrap();
-        world
-            .publish("far", "ball", "2", "f", b"two", Then::Publish)
-            .await
-            .unwrap();
+        world.put("from", "ball", "1", b"one").await;
+        world.put("far", "ball", "2", b"two").await;
         let copying = |versions: &[&str], overwrite, upstream| Copying {
             source: world.repository_at("from"),
             destination: world.repository_at("to"),
@@ -234,10 +216,7 @@ fn copies_share_bytes_and_ignore_origin_controls() {
             upstream: Restriction::Block,
         };
         to.set_restrictions(closed).await.unwrap();
-        world
-            .publish("to", "ball", "1", "f", b"different", Then::Publish)
-            .await
-            .unwrap();
+        world.put("to", "ball", "1", b"different").await;
         let outcomes = copy(copying(&["1"], false, false)).await;
         assert_eq!(
             failures(&outcomes),

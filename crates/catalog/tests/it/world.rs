@@ -10,7 +10,7 @@ use bytes::Bytes;
 use catalog::{
     Action, Asset, Catalog, DomainAt, Formats, GroupAt, GroupChange, GroupMode, GroupRestriction,
     Limits, ListChange, Manifest, NewPackageGroup, NewRepository, OpenRepository, PackageGroup,
-    Parts, Permit, Promise, Purpose, RemoteSettings, RepositoryAt, Restrictions, Then,
+    Parts, Permit, Promise, Published, Purpose, RemoteSettings, RepositoryAt, Restrictions, Then,
     VersionRecord,
 };
 use futures_util::{StreamExt as _, TryStreamExt as _};
@@ -324,7 +324,7 @@ impl World {
         file: &str,
         body: &[u8],
         then: Then,
-    ) -> catalog::Result<catalog::Published> {
+    ) -> catalog::Result<Published> {
         let mut publication = self
             .open(repository)
             .await
@@ -334,6 +334,18 @@ impl World {
             .add(file.parse().unwrap(), stream(body), &Promise::default())
             .await?;
         publication.commit(then).await
+    }
+
+    /// Publishes a version that has one file, `f`.
+    pub(crate) async fn put(
+        &self,
+        repository: &str,
+        name: &str,
+        of: &str,
+        body: &[u8],
+    ) -> Published {
+        let published = self.publish(repository, name, of, "f", body, Then::Publish);
+        published.await.unwrap()
     }
 
     pub(crate) async fn read(

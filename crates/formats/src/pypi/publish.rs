@@ -380,7 +380,7 @@ impl Form {
             .parse()
             .map_err(|_| invalid("the file's name is not one of a distribution"))?;
         let mut publication = repository.publish(&package.version(version)).await?;
-        let present = publication.existing_files().await?;
+        let present = publication.existing_assets().await?;
         let has_wheel = present
             .iter()
             .any(|file| matches!(Kind::strip(file.name.as_str()), Some((_, Kind::Wheel))));

@@ -8,6 +8,7 @@ use futures_util::TryStreamExt as _;
 use store::sha256_hex;
 
 use super::model::{FILES, Model, PACKAGES, PATTERNS, REPOSITORIES, Said, VERSIONS};
+use super::old::{CALLED, Find};
 use crate::toy;
 use crate::world::{World, bytes_of, domain_at};
 
@@ -27,7 +28,13 @@ pub(super) async fn everything(world: &World, model: &Model) -> Compared {
         packages(world, model, repository).await?;
         for package in 0..PACKAGES.len() {
             versions(world, model, repository, package).await?;
+            removed(world, model, repository, package).await?;
         }
+    }
+    let called = CALLED.map(|(name, packages)| Find::Called(name, packages));
+    for find in called.into_iter().chain((0..4).map(Find::Saying)) {
+        let found = super::real::found(world, &find).await;
+        same(&format!("{find:?}"), found, model.find(&find))?;
     }
     groups(world, model).await?;
     let at = domain_at();
@@ -120,7 +127,14 @@ async fn versions(world: &World, model: &Model, repository: usize, package: usiz
             let (expected, _) = model.found(repository, package, number, file);
             let asset = toy::asset(of, version, file_name);
             let found = match open.asset(&asset, Purpose::Look).await {
-                Ok(asset) => Said::Bytes(bytes_of(&asset).await.unwrap()),
+                // What only the registry has is not taken to be looked at; it says what it has.
+                Ok(seen) if seen.is_elsewhere() => match &expected {
+                    Said::Bytes(bytes) if seen.sha256() == Some(&*sha256_hex(bytes)) => {
+                        expected.clone()
+                    }
+                    _ => return Err(format!("{asset} in {name}: at the registry")),
+                },
+                Ok(found) => Said::Bytes(bytes_of(&found).await.unwrap()),
                 Err(Error::Held(_)) => Said::Refused("held"),
                 Err(Error::NotFound { .. }) => Said::Refused("no asset"),
                 Err(error) => return Err(format!("{asset} in {name}: {error:?}")),
@@ -129,6 +143,33 @@ async fn versions(world: &World, model: &Model, repository: usize, package: usiz
         }
     }
     Ok(())
+}
+
+/// What can be brought back of a package, in pages of two.
+async fn removed(world: &World, model: &Model, repository: usize, package: usize) -> Compared {
+    let at = world.repository_at(REPOSITORIES[repository]);
+    let (action, id) = (Action::ListPackageVersions, toy::package(PACKAGES[package]));
+    let permit = world.catalog.package(&world.admin, action, &at, &id);
+    let permit = permit.await.unwrap();
+    let (mut found, mut after) = (Vec::new(), None);
+    loop {
+        let page = permit.removed(after.as_deref(), 2).await.unwrap();
+        let shown = page.items.iter();
+        found.extend(shown.map(|one| format!("{} {}", one.version, one.status)));
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    let mut expected = model.removed(repository, package);
+    expected.sort_by_key(|one| one.number);
+    let expected = expected.iter();
+    let expected = expected.map(|one| format!("{} {}", VERSIONS[one.number], one.version.status));
+    same(
+        &format!("removed of {id} in {at:?}"),
+        found,
+        expected.collect(),
+    )
 }
 
 async fn groups(world: &World, model: &Model) -> Compared {
@@ -199,15 +240,20 @@ async fn members(world: &World, model: &Model) -> Compared {
 }
 
 /// Long after the last step: what is swept is what nobody refers to, and all of it.
-pub(super) async fn bytes_after_a_sweep(world: &World, model: &Model) -> Compared {
+pub(super) async fn bytes_after_a_sweep(world: &World, model: &mut Model) -> Compared {
     let kept: BTreeSet<_> = model
         .contents()
         .iter()
         .map(|bytes| sha256_hex(bytes))
         .collect();
+    // From when nobody refers to bytes any more is what the first sweep after it says.
+    world.catalog.sweep().await.unwrap();
     // Blobs are dated by the clock of the disk, rows by the one of this test.
-    let later = world.clock.now().max(aws::Clock::system().now());
-    world.clock.set(later.plus(Duration::from_hours(60 * 24)));
+    let before = world.clock.now();
+    let later = before.max(aws::Clock::system().now());
+    let later = later.plus(Duration::from_hours(60 * 24));
+    world.clock.set(later);
+    model.now += Duration::from_millis((later.millis() - before.millis()).unsigned_abs());
     world.catalog.sweep().await.unwrap();
     let rows = world
         .database
@@ -220,11 +266,15 @@ pub(super) async fn bytes_after_a_sweep(world: &World, model: &Model) -> Compare
         .collect();
     let digests: BTreeSet<_> = recorded.values().cloned().collect();
     same("the rows of bytes", digests, kept)?;
+    let sql = "SELECT location FROM remote_documents WHERE location IS NOT NULL";
+    let documents = world.database.rows(sql, Vec::new()).await.unwrap();
+    let documents = documents.iter().map(|row| row.text("location").unwrap());
+    let recorded = recorded.into_keys().chain(documents);
     let stored: Vec<_> = world.blobs.list().try_collect().await.unwrap();
     let stored: BTreeSet<_> = stored
         .iter()
         .map(|blob| blob.location.to_string())
         .collect();
-    same("the bytes", stored, recorded.into_keys().collect())?;
+    same("the bytes", stored, recorded.collect())?;
     everything(world, model).await
 }

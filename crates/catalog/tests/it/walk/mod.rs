@@ -6,9 +6,12 @@
 
 mod compare;
 mod model;
+mod old;
 mod real;
 mod rules;
 mod step;
+
+use std::time::Duration;
 
 use crate::world::{World, each_pair};
 use model::Model;
@@ -19,6 +22,9 @@ const SHORT: usize = 700;
 
 /// Steps between two looks at everything.
 const LOOK_EVERY: usize = 500;
+
+/// Between two steps.
+const MOMENT: Duration = Duration::from_secs(1);
 
 /// How long, in steps, a failing walk is made shorter: each attempt is a world of its own.
 const ATTEMPTS: usize = 400;
@@ -35,25 +41,32 @@ fn a_random_walk_ends_where_the_model_does() {
     for seed in seeds {
         let mut dice = Dice::new(seed);
         let steps: Vec<Step> = (0..length).map(|_| Step::any(&mut dice)).collect();
-        for pair in each_pair() {
-            let started = std::time::Instant::now();
-            let Err((at, problem)) = walk(pair, &steps, LOOK_EVERY) else {
-                eprintln!(
-                    "seed {seed}: {length} steps on {pair} in {:.0?}",
-                    started.elapsed()
-                );
-                continue;
-            };
-            let failing = shrunk(pair, &steps[..=at.min(length - 1)]);
-            let (_, last) = walk(pair, &failing, 1).unwrap_err();
-            let listed: Vec<_> = failing.iter().map(|step| format!("  {step:?}")).collect();
-            panic!(
-                "seed {seed} on {pair}, step {at}: {problem}\nshortened to {} steps, {last}:\n{}",
-                failing.len(),
-                listed.join("\n")
-            );
-        }
+        // Beside each other: the walk is as long as the slower one.
+        std::thread::scope(|scope| {
+            for pair in each_pair() {
+                let steps = &steps;
+                scope.spawn(move || walk_on(pair, seed, steps));
+            }
+        });
     }
+}
+
+/// Takes the walk; one that fails is shortened and printed.
+fn walk_on(pair: &'static str, seed: u64, steps: &[Step]) {
+    let (length, started) = (steps.len(), std::time::Instant::now());
+    let Err((at, problem)) = walk(pair, steps, LOOK_EVERY) else {
+        let time = started.elapsed();
+        eprintln!("seed {seed}: {length} steps on {pair} in {time:.0?}");
+        return;
+    };
+    let failing = shrunk(pair, &steps[..=at.min(length - 1)]);
+    let (_, last) = walk(pair, &failing, 1).unwrap_err();
+    let listed: Vec<_> = failing.iter().map(|step| format!("  {step:?}")).collect();
+    panic!(
+        "seed {seed} on {pair}, step {at}: {problem}\nshortened to {} steps, {last}:\n{}",
+        failing.len(),
+        listed.join("\n")
+    );
 }
 
 /// Takes these steps in a world of their own. The error says after which step something differed, and what.
@@ -66,10 +79,14 @@ fn walk(pair: &'static str, steps: &[Step], look_every: usize) -> Result<(), (us
     runtime.block_on(async {
         let world = World::on(pair).await.with_domain().await;
         let mut model = Model::new();
+        real::open_registry(&world);
         for name in model::REPOSITORIES {
             world.repository(name, &[]).await;
         }
         for (at, step) in steps.iter().enumerate() {
+            // No two steps at the same time: what came later counts.
+            model.now += MOMENT;
+            world.clock.advance(MOMENT);
             let expected = step.expected(&mut model);
             let found = step.taken(&world).await;
             if found != expected {
@@ -84,7 +101,7 @@ fn walk(pair: &'static str, steps: &[Step], look_every: usize) -> Result<(), (us
         compare::everything(&world, &model)
             .await
             .map_err(|problem| (steps.len(), problem))?;
-        compare::bytes_after_a_sweep(&world, &model)
+        compare::bytes_after_a_sweep(&world, &mut model)
             .await
             .map_err(|problem| (steps.len(), problem))
     })

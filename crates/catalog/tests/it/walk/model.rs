@@ -1,9 +1,11 @@
 //! The catalog as simple as it can be said: maps in memory, and the rules of the specification on them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use catalog::{GroupMode, GroupRestriction, Restriction, Restrictions, Status};
 
+use super::old::{Removed, Run};
 use super::step::Step;
 
 pub(super) const REPOSITORIES: [&str; 5] = ["app", "team", "store", "old", "side"];
@@ -43,13 +45,21 @@ pub(super) enum Said {
     Bytes(Vec<u8>),
     /// Of each version: nothing, or why not.
     Versions(BTreeMap<usize, Option<&'static str>>),
+    /// What was found, or what rules have done.
+    These(BTreeSet<String>),
+    /// How many versions an undo brought back, and how many it could not.
+    Undone(u64, u64),
     Refused(&'static str),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Version {
+    /// Which record it is: another one, when it was deleted and is there again.
+    pub(super) row: u64,
+    /// When that was made.
+    pub(super) published: Duration,
     pub(super) status: Status,
-    /// The repository that it was first published to.
+    /// The repository that it was first published to, or [`STRANGER`].
     pub(super) origin: usize,
     pub(super) files: BTreeMap<usize, Vec<u8>>,
     pub(super) about: Option<Vec<u8>>,
@@ -75,12 +85,19 @@ pub(super) struct Package {
 
 #[derive(Debug, Clone, Default)]
 pub(super) struct Repository {
+    /// To the public registry.
+    pub(super) is_connected: bool,
     pub(super) upstreams: Vec<usize>,
     pub(super) packages: BTreeMap<usize, Package>,
+    /// Oldest first.
+    pub(super) removed: Vec<Removed>,
+    pub(super) rules: Option<usize>,
+    /// Runs of its rules, oldest first.
+    pub(super) runs: Vec<Run>,
 }
 
 impl Repository {
-    fn version(&self, package: usize, version: usize) -> Option<&Version> {
+    pub(super) fn version(&self, package: usize, version: usize) -> Option<&Version> {
         self.packages.get(&package)?.versions.get(&version)
     }
 
@@ -96,6 +113,9 @@ pub(super) type Rules = BTreeMap<GroupRestriction, (GroupMode, BTreeSet<usize>)>
 pub(super) struct Model {
     pub(super) repositories: [Repository; 5],
     pub(super) groups: BTreeMap<usize, Rules>,
+    /// Since the beginning of the walk.
+    pub(super) now: Duration,
+    rows: u64,
 }
 
 fn rules(mode: GroupMode) -> Rules {
@@ -115,7 +135,15 @@ impl Model {
         Self {
             repositories: <[Repository; 5]>::default(),
             groups: BTreeMap::from([(0, rules(GroupMode::Allow))]),
+            now: Duration::ZERO,
+            rows: 0,
         }
+    }
+
+    /// A number for a record that is made.
+    fn new_row(&mut self) -> u64 {
+        self.rows += 1;
+        self.rows
     }
 
     // --- Groups ---------------------------------------------------------------------------------------------------------
@@ -184,8 +212,9 @@ impl Model {
         Some(next)
     }
 
-    /// Has the upstreams of a repository searched too, if the package may come from there.
-    fn go_on(&self, search: &mut Search, repository: usize) {
+    /// Has the upstreams of a repository searched too, if the package may come from there. Says whether its registry may be
+    /// asked.
+    fn go_on(&self, search: &mut Search, repository: usize) -> bool {
         let here = &self.repositories[repository];
         let is_first = search.seen == [repository];
         let may = here.may_take(search.package)
@@ -198,6 +227,10 @@ impl Model {
         if may {
             search.ahead.extend(here.upstreams.iter().rev());
         }
+        let external = GroupRestriction::ExternalUpstream;
+        here.is_connected
+            && here.may_take(search.package)
+            && self.lets_in(search.package, external, repository)
     }
 
     /// The versions that a client of a repository is shown; nothing when no repository on the way knows one.
@@ -210,7 +243,11 @@ impl Model {
                     deciding.entry(*number).or_insert(version.status);
                 }
             }
-            self.go_on(&mut search, repository);
+            if self.go_on(&mut search, repository) {
+                for number in (0..VERSIONS.len()).filter(|number| is_public(package, *number)) {
+                    deciding.entry(number).or_insert(Status::Published);
+                }
+            }
         }
         if deciding.is_empty() {
             return None;
@@ -224,44 +261,90 @@ impl Model {
         )
     }
 
-    /// What a client that asks for a file is answered, and which repository keeps it of which.
+    /// What a client that asks for a file is answered, and which repository keeps it of which; of none: of the registry.
     pub(super) fn found(
         &self,
         from: usize,
         package: usize,
         number: usize,
         file: usize,
-    ) -> (Said, Vec<(usize, usize)>) {
+    ) -> (Said, Vec<(Option<usize>, usize)>) {
         let nothing = |why| (Said::Refused(why), Vec::new());
+        let taken = |connected, bytes| {
+            let kept = vec![(None, connected), (Some(connected), from)];
+            (Said::Bytes(bytes), kept)
+        };
+        let public = public(package, number, file);
         let mut search = Self::search(from, package);
         while let Some(holder) = Self::next(&mut search) {
             let Some(version) = self.repositories[holder].version(package, number) else {
-                self.go_on(&mut search, holder);
+                if self.go_on(&mut search, holder)
+                    && let Some(bytes) = public
+                {
+                    return taken(holder, bytes);
+                }
                 continue;
             };
             if !version.is_served() {
                 return nothing("held");
             }
             if let Some(bytes) = version.files.get(&file) {
-                return (Said::Bytes(bytes.clone()), vec![(holder, from)]);
+                return (Said::Bytes(bytes.clone()), vec![(Some(holder), from)]);
             }
             // A further file comes only from where the version came from.
             let origin = version.origin;
-            self.go_on(&mut search, holder);
+            if self.go_on(&mut search, holder) {
+                return match public.filter(|_| origin == STRANGER) {
+                    Some(bytes) => taken(holder, bytes),
+                    None => nothing("no asset"),
+                };
+            }
             while let Some(source) = Self::next(&mut search) {
-                if let Some(version) = self.repositories[source].version(package, number)
-                    && version.origin == origin
-                    && version.is_served()
-                    && let Some(bytes) = version.files.get(&file)
-                {
-                    let kept = vec![(source, holder), (source, from)];
-                    return (Said::Bytes(bytes.clone()), kept);
+                if let Some(version) = self.repositories[source].version(package, number) {
+                    if version.origin != origin || !version.is_served() {
+                        break;
+                    }
+                    if let Some(bytes) = version.files.get(&file) {
+                        let kept = vec![(Some(source), holder), (Some(source), from)];
+                        return (Said::Bytes(bytes.clone()), kept);
+                    }
                 }
-                self.go_on(&mut search, source);
+                if self.go_on(&mut search, source) && origin == STRANGER {
+                    return match public {
+                        Some(bytes) => taken(source, bytes),
+                        None => nothing("no asset"),
+                    };
+                }
             }
             return nothing("no asset");
         }
         nothing("no asset")
+    }
+
+    /// Keeps a file of the registry in a connected repository.
+    pub(super) fn take(&mut self, to: usize, package: usize, number: usize, file: usize) {
+        let control = self.first_control(package, false);
+        let (row, published) = (self.new_row(), self.now);
+        let packages = &mut self.repositories[to].packages;
+        let recorded = packages.entry(package).or_insert_with(|| Package {
+            control,
+            versions: BTreeMap::new(),
+        });
+        let version = recorded.versions.entry(number).or_insert_with(|| Version {
+            row,
+            published,
+            status: Status::Published,
+            origin: STRANGER,
+            files: BTreeMap::new(),
+            about: None,
+            content: (BTreeMap::new(), None),
+        });
+        let bytes = public(package, number, file).unwrap();
+        if FILES[file] == DESCRIPTION {
+            version.about.get_or_insert(bytes.clone());
+        }
+        version.files.insert(file, bytes);
+        version.changed();
     }
 
     /// Keeps in one repository what another has of a version. What does not fit is left.
@@ -272,6 +355,7 @@ impl Model {
         let source = self.repositories[from].version(package, number);
         let source = source.unwrap().clone();
         let control = self.first_control(package, false);
+        let (row, published) = (self.new_row(), self.now);
         if let Some(target) = self.repositories[to].version(package, number) {
             let files = source.files.keys().chain(target.files.keys());
             let together = files.collect::<BTreeSet<_>>().len();
@@ -285,6 +369,8 @@ impl Model {
             versions: BTreeMap::new(),
         });
         let kept = target.versions.entry(number).or_insert_with(|| Version {
+            row,
+            published,
             files: BTreeMap::new(),
             about: None,
             ..source.clone()
@@ -318,6 +404,7 @@ impl Model {
             }
             match version.files.get(&file) {
                 Some(there) if *there != bytes => return Said::Refused("asset in the way"),
+                None if version.origin == STRANGER => return Said::Refused("version in the way"),
                 None if version.files.len() == MOST_FILES => return Said::Refused("quota"),
                 _ => {}
             }
@@ -327,10 +414,13 @@ impl Model {
                 if self.repositories[stop].version(package, number).is_some() {
                     return Said::Refused("version in the way");
                 }
-                self.go_on(&mut search, stop);
+                if self.go_on(&mut search, stop) && is_public(package, number) {
+                    return Said::Refused("version in the way");
+                }
             }
         }
         let control = self.first_control(package, true);
+        let (row, published) = (self.new_row(), self.now);
         let status = if finish {
             Status::Published
         } else {
@@ -342,6 +432,8 @@ impl Model {
             versions: BTreeMap::new(),
         });
         let version = package.versions.entry(number).or_insert_with(|| Version {
+            row,
+            published,
             status,
             origin: repository,
             files: BTreeMap::new(),
@@ -439,8 +531,12 @@ impl Model {
             said.insert(number, why);
         }
         if said.values().all(Option::is_none) {
-            let control = self.first_control(package, true);
-            for (number, version) in copies {
+            for (number, mut version) in copies {
+                let control = self.first_control(package, version.origin != STRANGER);
+                let there = self.repositories[to].version(package, number);
+                let record = there.map(|there| (there.row, there.published));
+                (version.row, version.published) =
+                    record.unwrap_or_else(|| (self.new_row(), self.now));
                 let package = self.repositories[to].packages.entry(package);
                 let package = package.or_insert_with(|| Package {
                     control,
@@ -466,7 +562,7 @@ impl Model {
 }
 
 /// When one is refused, the others are skipped.
-fn skipping(
+pub(super) fn skipping(
     mut said: BTreeMap<usize, Option<&'static str>>,
 ) -> BTreeMap<usize, Option<&'static str>> {
     if said.values().any(Option::is_some) {
@@ -477,10 +573,40 @@ fn skipping(
     said
 }
 
-/// The bytes of a file.
-pub(super) fn bytes(file: usize, content: u8) -> Vec<u8> {
-    // Different files may well have the same bytes.
-    format!("bytes {} of {}", content, file / 2).into_bytes()
+/// The origin of what the public registry has.
+pub(super) const STRANGER: usize = usize::MAX;
+
+/// What it has: package, version, files.
+pub(super) const PUBLIC: [(usize, usize, &[usize]); 6] = [
+    (0, 0, &[0, 5]),
+    (0, 2, &[0, 1, 2, 3]),
+    (1, 0, &[0, 1]),
+    (2, 1, &[1, 5]),
+    (4, 0, &[2]),
+    (4, 1, &[0, 5]),
+];
+
+/// A file of the public registry.
+pub(super) fn public(package: usize, number: usize, file: usize) -> Option<Vec<u8>> {
+    let mut versions = PUBLIC.iter();
+    let (.., files) = versions.find(|(of, version, _)| (*of, *version) == (package, number))?;
+    files.contains(&file).then(|| bytes(package, file, 3))
+}
+
+/// Whether the public registry lists a version.
+fn is_public(package: usize, number: usize) -> bool {
+    let mut versions = PUBLIC.iter();
+    versions.any(|(of, version, _)| (*of, *version) == (package, number))
+}
+
+/// The word that tells descriptions apart; the last one is the registry's.
+pub(super) const COLOURS: [&str; 4] = ["red", "green", "blue", "white"];
+
+/// The bytes of a file of a package.
+pub(super) fn bytes(package: usize, file: usize, content: u8) -> Vec<u8> {
+    // Different files may well have the same bytes, of different packages too.
+    let (colour, half) = (COLOURS[usize::from(content)], package / 2);
+    format!("{colour} bytes of {} of {half}", file / 2).into_bytes()
 }
 
 impl Step {

@@ -1,15 +1,23 @@
 //! What the catalog makes of each step.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use catalog::job::Job;
+use catalog::lifecycle::{Keep, Matching, Rule, Rules};
 use catalog::{
     Action, Copying, Error, GroupChange, GroupRestriction, Kind, NewPackageGroup, NewRepository,
-    Outcomes, PackageAt, Permit, RepositoryChange, RepositoryName, Selection, Then, Version,
+    Outcomes, PackageAt, PackageId, Permit, Repository, RepositoryChange, RepositoryName, Search,
+    Selection, Then, Version,
 };
+use store::sha256_hex;
 
-use super::model::{FILES, PACKAGES, PATTERNS, REPOSITORIES, Said, VERSIONS, bytes};
+use super::model::{
+    COLOURS, FILES, PACKAGES, PATTERNS, PUBLIC, REPOSITORIES, Said, VERSIONS, bytes, public,
+};
+use super::old::{self, Find, RULES};
 use super::step::Step;
+use crate::lifecycle::Fetched;
 use crate::toy;
 use crate::world::{World, domain_at};
 
@@ -24,6 +32,7 @@ fn refused(error: &Error) -> Said {
             Kind::Asset => "no asset",
             Kind::Package => "no package",
             Kind::PackageGroup => "no group",
+            Kind::LifecycleRules => "no rules",
             _ => "not found",
         },
         Error::Conflict { kind, .. } => match kind {
@@ -88,6 +97,93 @@ async fn package(
     permit.await.unwrap()
 }
 
+async fn repository_for(world: &World, repository: usize) -> Permit<Repository> {
+    let at = world.repository_at(REPOSITORIES[repository]);
+    let permit = world
+        .catalog
+        .repository(&world.admin, Action::UpdateRepository, &at);
+    permit.await.unwrap()
+}
+
+fn rule(rule: &old::Rule) -> Rule {
+    let name = |package: &usize| PACKAGES[*package].to_owned();
+    Rule {
+        name: "rule".to_owned(),
+        matching: Matching {
+            names: rule.packages.iter().map(name).collect(),
+            statuses: rule.statuses.to_vec(),
+            ..Matching::default()
+        },
+        keep: Keep {
+            newest: rule.newest,
+            published_within_days: rule.days,
+            published_here: rule.published_here,
+            ..Keep::default()
+        },
+        then: rule.then,
+    }
+}
+
+/// What the rules of a repository would do, which is what they do.
+async fn run_rules(world: &World, repository: usize) -> catalog::Result<BTreeSet<String>> {
+    let permit = repository_for(world, repository).await;
+    let nobody = Fetched(BTreeMap::new());
+    let preview = permit.preview_lifecycle(None, &nobody, None).await?;
+    assert_eq!(preview.next, None);
+    let run = permit.start_lifecycle().await?;
+    let next = world.catalog.next_job().await?.unwrap();
+    assert_eq!(next.id, run.id);
+    world.catalog.run_lifecycle(&next, &nobody).await?;
+    world.catalog.end_job(&next, None).await?;
+    let results = permit.lifecycle_results(&run.id, None, 1000).await?;
+    let said = |id: &PackageId, version: &Version, then| format!("{} {version} {then}", id.name);
+    let preview = preview.items.iter();
+    let preview: BTreeSet<_> = preview
+        .map(|one| said(&one.id, &one.version, one.then))
+        .collect();
+    let done = results.items.iter().map(|one| {
+        assert_eq!(one.failure, None);
+        said(&one.id, &one.version, one.then)
+    });
+    let done = done.collect();
+    assert_eq!(preview, done);
+    Ok(done)
+}
+
+async fn undo(world: &World, repository: usize, before: usize) -> Said {
+    let permit = repository_for(world, repository).await;
+    let runs = permit.lifecycle_runs(None, 1000).await.unwrap().items;
+    let mut runs = runs.iter().filter(|run| run.job == Job::Lifecycle);
+    let Some(run) = runs.nth(before) else {
+        return Said::Refused("no run");
+    };
+    permit.undo_lifecycle(&run.id).await.unwrap();
+    let next = world.catalog.next_job().await.unwrap().unwrap();
+    let counts = world.catalog.undo_lifecycle(&next).await.unwrap();
+    world.catalog.end_job(&next, None).await.unwrap();
+    Said::Undone(counts["restored"], counts["failed"])
+}
+
+pub(super) async fn found(world: &World, find: &Find) -> BTreeSet<String> {
+    let search = match find {
+        Find::Called(name, _) => Search {
+            name: Some((*name).to_owned()),
+            ..Search::default()
+        },
+        Find::Saying(content) => Search {
+            text: Some(COLOURS[usize::from(*content)].to_owned()),
+            ..Search::default()
+        },
+        Find::Bytes(package, file, content) => {
+            let hash = sha256_hex(&bytes(*package, *file, *content))
+                .parse()
+                .unwrap();
+            return world.finds_files(&hash, 7).await.into_iter().collect();
+        }
+    };
+    world.finds(&search, 3).await.into_iter().collect()
+}
+
 impl Step {
     #[expect(clippy::too_many_lines, reason = "a line or two for each step")]
     pub(super) async fn taken(&self, world: &World) -> Said {
@@ -101,7 +197,7 @@ impl Step {
                 finish,
             } => {
                 let then = if *finish { Then::Publish } else { Then::Leave };
-                let body = bytes(*file, *content);
+                let body = bytes(*package, *file, *content);
                 let published = world.publish(
                     REPOSITORIES[*repository],
                     PACKAGES[*package],
@@ -214,6 +310,14 @@ impl Step {
                 }
                 done(changed)
             }
+            Step::Connect { repository } => {
+                let permit = repository_for(world, *repository).await;
+                done(permit.connect(&toy::CONNECTION.parse().unwrap()).await)
+            }
+            Step::Disconnect { repository } => {
+                let permit = repository_for(world, *repository).await;
+                done(permit.disconnect(&toy::CONNECTION.parse().unwrap()).await)
+            }
             Step::Renew { repository } => {
                 let at = world.repository_at(REPOSITORIES[*repository]);
                 let (catalog, admin) = (&world.catalog, &world.admin);
@@ -266,10 +370,54 @@ impl Step {
                 };
                 done(group.set_origin(change).await)
             }
+            Step::Restore {
+                repository,
+                package: name,
+                versions: numbers,
+            } => {
+                let action = Action::PublishPackageVersion;
+                let permit = package(world, action, *repository, *name).await;
+                outcomes(permit.restore(versions(numbers)).await)
+            }
+            Step::SetRules { repository, rules } => {
+                let permit = repository_for(world, *repository).await;
+                let rules = Rules {
+                    rules: RULES[*rules].iter().map(rule).collect(),
+                };
+                let kept = Duration::from_hours(90 * 24);
+                done(permit.put_lifecycle_rules(rules, kept).await)
+            }
+            Step::RunRules { repository } => match run_rules(world, *repository).await {
+                Ok(done) => Said::These(done),
+                Err(error) => refused(&error),
+            },
+            Step::Undo { repository, before } => undo(world, *repository, *before).await,
+            Step::Find(find) => Said::These(found(world, find).await),
             Step::Sweep { hours } => {
                 world.clock.advance(Duration::from_hours(*hours));
                 done(world.catalog.sweep().await)
             }
+        }
+    }
+}
+
+/// Puts there what the public registry has.
+pub(super) fn open_registry(world: &World) {
+    for (package, name) in PACKAGES.iter().enumerate() {
+        let versions = PUBLIC.iter().filter(|(of, ..)| *of == package);
+        let mut list = Vec::new();
+        for (_, number, files) in versions {
+            let version = VERSIONS[*number];
+            for file in *files {
+                let body = public(package, *number, *file).unwrap();
+                let path = format!("{name}/{version}/{}", FILES[*file]);
+                world.registry.put(&path, &body);
+            }
+            list.push(version);
+        }
+        if !list.is_empty() {
+            let path = format!("{name}/versions");
+            world.registry.put_alone(&path, list.join("\n").as_bytes());
         }
     }
 }

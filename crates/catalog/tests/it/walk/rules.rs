@@ -1,5 +1,8 @@
 //! What the model makes of each step.
 
+use std::time::Duration;
+
+use catalog::lifecycle::Then;
 use catalog::{GroupMode, Status};
 
 use super::model::{Model, Package, Repository, Said, Version, bytes, inheriting};
@@ -18,7 +21,7 @@ pub(super) fn expected(step: &Step, model: &mut Model) -> Said {
         } => model.publish(
             *repository,
             (*package, *version),
-            (*file, bytes(*file, *content)),
+            (*file, bytes(*package, *file, *content)),
             *finish,
         ),
         Step::Read {
@@ -29,7 +32,10 @@ pub(super) fn expected(step: &Step, model: &mut Model) -> Said {
         } => {
             let (said, kept) = model.found(*repository, *package, *version, *file);
             for (from, to) in kept {
-                model.retain(from, to, *package, *version);
+                match from {
+                    Some(from) => model.retain(from, to, *package, *version),
+                    None => model.take(to, *package, *version, *file),
+                }
             }
             said
         }
@@ -67,37 +73,16 @@ pub(super) fn expected(step: &Step, model: &mut Model) -> Said {
             repository,
             package,
             versions,
-        } => model.act(
-            *repository,
-            *package,
-            versions,
-            |_| None,
-            |all, number| {
-                let version = all.get_mut(&number).unwrap();
-                version.status = Status::Disposed;
-                version.files.clear();
-            },
-        ),
+        } => model.remove(*repository, *package, versions, Then::Dispose, None),
         Step::Delete {
             repository,
             package,
             versions,
-        } => model.act(
-            *repository,
-            *package,
-            versions,
-            |_| None,
-            |all, number| {
-                all.remove(&number);
-            },
-        ),
+        } => model.remove(*repository, *package, versions, Then::Delete, None),
         Step::DeletePackage {
             repository,
             package,
-        } => match model.repositories[*repository].packages.remove(package) {
-            Some(_) => Said::Done,
-            None => Said::Refused("no package"),
-        },
+        } => model.remove_package(*repository, *package),
         Step::SetControl {
             repository,
             package,
@@ -115,13 +100,32 @@ pub(super) fn expected(step: &Step, model: &mut Model) -> Said {
             repository,
             upstreams,
         } => {
-            if upstreams.contains(repository) {
+            if upstreams.contains(repository) || model.repositories[*repository].is_connected {
                 return Said::Refused("invalid");
             }
             model.repositories[*repository]
                 .upstreams
                 .clone_from(upstreams);
             Said::Done
+        }
+        Step::Connect { repository } => {
+            let repository = &mut model.repositories[*repository];
+            if repository.is_connected {
+                return Said::Refused("conflict");
+            }
+            if !repository.upstreams.is_empty() {
+                return Said::Refused("invalid");
+            }
+            repository.is_connected = true;
+            Said::Done
+        }
+        Step::Disconnect { repository } => {
+            let was_connected = &mut model.repositories[*repository].is_connected;
+            if std::mem::take(was_connected) {
+                Said::Done
+            } else {
+                Said::Refused("not found")
+            }
         }
         Step::Renew { repository } => {
             model.repositories[*repository] = Repository::default();
@@ -176,6 +180,21 @@ pub(super) fn expected(step: &Step, model: &mut Model) -> Said {
             listed.retain(|name| !remove.contains(name));
             Said::Done
         }
-        Step::Sweep { .. } => Said::Done,
+        Step::Sweep { hours } => {
+            model.now += Duration::from_hours(*hours);
+            Said::Done
+        }
+        Step::Restore {
+            repository,
+            package,
+            versions,
+        } => model.restore(*repository, *package, versions, None),
+        Step::SetRules { repository, rules } => {
+            model.repositories[*repository].rules = Some(*rules);
+            Said::Done
+        }
+        Step::RunRules { repository } => model.run_rules(*repository),
+        Step::Undo { repository, before } => model.undo(*repository, *before),
+        Step::Find(find) => Said::These(model.find(find)),
     }
 }

@@ -2,7 +2,8 @@
 
 use catalog::{GroupMode, GroupRestriction, Restriction, Restrictions, Status};
 
-use super::model::{FILES, PACKAGES, PATTERNS, REPOSITORIES, VERSIONS};
+use super::model::{COLOURS, FILES, PACKAGES, PATTERNS, REPOSITORIES, VERSIONS};
+use super::old::{CALLED, Find, RULES};
 
 /// Numbers that are the same for the same seed (splitmix64).
 pub(super) struct Dice(u64);
@@ -102,6 +103,13 @@ pub(super) enum Step {
         repository: usize,
         upstreams: Vec<usize>,
     },
+    /// To the public registry.
+    Connect {
+        repository: usize,
+    },
+    Disconnect {
+        repository: usize,
+    },
     /// Deleted, and made again under the same name.
     Renew {
         repository: usize,
@@ -123,6 +131,25 @@ pub(super) enum Step {
     Sweep {
         hours: u64,
     },
+    Restore {
+        repository: usize,
+        package: usize,
+        versions: Vec<usize>,
+    },
+    SetRules {
+        repository: usize,
+        rules: usize,
+    },
+    /// What the rules say is previewed, then done.
+    RunRules {
+        repository: usize,
+    },
+    Undo {
+        repository: usize,
+        /// How many runs of the rules came after it.
+        before: usize,
+    },
+    Find(Find),
 }
 
 const TARGETS: [Status; 4] = [
@@ -133,9 +160,10 @@ const TARGETS: [Status; 4] = [
 ];
 
 impl Step {
+    #[expect(clippy::too_many_lines, reason = "a line or two for each step")]
     pub(super) fn any(dice: &mut Dice) -> Self {
         let (repository, package) = (dice.below(REPOSITORIES.len()), dice.below(PACKAGES.len()));
-        match dice.below(100) {
+        match dice.below(121) {
             0..30 => Self::Publish {
                 repository,
                 package,
@@ -226,9 +254,36 @@ impl Step {
                 add: dice.some_of(REPOSITORIES.len(), 2),
                 remove: dice.some_of(REPOSITORIES.len(), 1),
             },
-            _ => Self::Sweep {
+            98..100 => Self::Sweep {
                 hours: dice.below(48) as u64,
             },
+            100..105 => Self::Restore {
+                repository,
+                package,
+                versions: some_versions(dice),
+            },
+            105..107 => Self::SetRules {
+                repository,
+                rules: dice.below(RULES.len()),
+            },
+            107..110 => Self::RunRules { repository },
+            110..112 => Self::Undo {
+                repository,
+                before: dice.below(2),
+            },
+            112..116 => Self::Connect { repository },
+            116 => Self::Disconnect { repository },
+            _ => Self::Find(match dice.below(3) {
+                0 => {
+                    let (name, packages) = dice.one_of(&CALLED);
+                    Find::Called(name, packages)
+                }
+                1 => Find::Saying(u8::try_from(dice.below(COLOURS.len())).unwrap()),
+                _ => {
+                    let content = u8::try_from(dice.below(COLOURS.len())).unwrap();
+                    Find::Bytes(package, dice.below(FILES.len()), content)
+                }
+            }),
         }
     }
 }
