@@ -31,6 +31,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "iam-operations",
         sql: include_str!("../migrations/0002_iam_operations.sql"),
     },
+    Migration {
+        number: 3,
+        name: "ancestors",
+        sql: include_str!("../migrations/0003_ancestors.sql"),
+    },
 ];
 
 /// An area of their own, with numbers of its own, on top of the others.
