@@ -1,7 +1,7 @@
 # What CI runs is what you run. Each target but `docs` is a script of the same name, which says in its first lines what it does.
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench bench-nodes bench-search clients kill-loop walk docs
+.PHONY: help demo test lint bench bench-nodes bench-search clients kill-loop walk fuzz docs
 
 help: ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F '|' '{ printf "make %-12s %s\n", $$1, $$2 }'
@@ -32,6 +32,9 @@ kill-loop: ## kills the server while it is written to, again and again; ARGS=ROU
 
 walk: ## a long random walk over the catalog beside a model of it, on both databases; ARGS="STEPS SEED"
 	@scripts/walk $(ARGS)
+
+fuzz: ## bytes that nobody meant, for every parser of what comes from outside; ARGS="SECONDS TARGET…"
+	@scripts/fuzz $(ARGS)
 
 docs: ## the crates' documentation, with warnings as errors
 	@RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked

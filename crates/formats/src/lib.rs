@@ -6,6 +6,8 @@
 
 mod deliver;
 mod document;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 pub mod generic;
 pub mod maven;
 mod multipart;

@@ -76,6 +76,8 @@ pub use sessions::{NewSession, SessionPolicies, Temporary};
 pub use token_keys::TokenKey;
 pub use trace::{Evaluation, Ground, Trace};
 pub use users::User;
+#[cfg(fuzzing)]
+pub use web_identity::fuzzing;
 pub use web_identity::{Fetched, IssuerDocuments, IssuerSettings, NotFetched};
 
 use iam::count;

@@ -2,6 +2,8 @@
 
 mod builds;
 mod document;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod metadata;
 mod notes;
 mod pom;

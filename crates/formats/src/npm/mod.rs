@@ -4,6 +4,8 @@ mod audit;
 mod body;
 mod document;
 mod edit;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod json;
 mod manifest;
 mod publish;

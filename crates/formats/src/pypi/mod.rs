@@ -5,6 +5,8 @@ mod attestation;
 mod document;
 mod facts;
 mod filename;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod html;
 mod index;
 mod metadata;

@@ -8,6 +8,8 @@
 //! twice must not have two readings, and what those libraries leave to options is most of what matters. The mathematics
 //! is that of `aws-lc-rs`, which is here anyway.
 
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod issuers;
 mod keys;
 mod token;

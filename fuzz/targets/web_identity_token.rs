@@ -1,0 +1,4 @@
+//! Tokens of other issuers.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| iam::fuzzing::token(bytes));
