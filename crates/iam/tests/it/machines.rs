@@ -446,15 +446,18 @@ impl Given {
     }
 }
 
-fn may_take_next() -> String {
-    allow(r#"["sts:AssumeRole","codeartifact:*"]"#, "\"*\"")
-}
-
-async fn unbinding_ends_the_sessions_and_what_came_of_them(house: House) {
-    let agent = Agent::with_role(&house, &may_take_next()).await;
+/// An agent whose role may take another, `next`.
+async fn that_takes_next(house: &House) -> Agent {
+    let policy = allow(r#"["sts:AssumeRole","codeartifact:*"]"#, "\"*\"");
+    let agent = Agent::with_role(house, &policy).await;
     house
         .role_for("next", r#"{"AWS":"111122223333"}"#, "")
         .await;
+    agent
+}
+
+async fn unbinding_ends_the_sessions_and_what_came_of_them(house: House) {
+    let agent = that_takes_next(&house).await;
     let other = house.another_node().await;
     let given = Given::by(&house, &agent).await;
     assert_eq!(given.are_good(&house, &other).await, [true; 4]);
@@ -497,10 +500,7 @@ async fn unbinding_ends_the_sessions_and_what_came_of_them(house: House) {
 }
 
 async fn disabling_ends_key_and_sessions_until_a_new_code(house: House) {
-    let agent = Agent::with_role(&house, &may_take_next()).await;
-    house
-        .role_for("next", r#"{"AWS":"111122223333"}"#, "")
-        .await;
+    let agent = that_takes_next(&house).await;
     let other = house.another_node().await;
     let given = Given::by(&house, &agent).await;
     let admin = house.signed_in(&house.keys.admin).await;
@@ -526,10 +526,7 @@ async fn disabling_ends_key_and_sessions_until_a_new_code(house: House) {
 }
 
 async fn deleting_leaves_nothing_of_a_machine(house: House) {
-    let agent = Agent::with_role(&house, &may_take_next()).await;
-    house
-        .role_for("next", r#"{"AWS":"111122223333"}"#, "")
-        .await;
+    let agent = that_takes_next(&house).await;
     let other = house.another_node().await;
     let given = Given::by(&house, &agent).await;
     let admin = house.signed_in(&house.keys.admin).await;
@@ -553,10 +550,7 @@ async fn deleting_leaves_nothing_of_a_machine(house: House) {
 }
 
 async fn a_new_enrolment_replaces_the_key(house: House) {
-    let agent = Agent::with_role(&house, &may_take_next()).await;
-    house
-        .role_for("next", r#"{"AWS":"111122223333"}"#, "")
-        .await;
+    let agent = that_takes_next(&house).await;
     let other = house.another_node().await;
     let given = Given::by(&house, &agent).await;
     let admin = house.signed_in(&house.keys.admin).await;
@@ -582,10 +576,7 @@ async fn a_new_enrolment_replaces_the_key(house: House) {
 
 /// The machine's own session, and the one that was taken with it, are long over by then.
 async fn a_token_that_came_of_a_machine_ends_with_it_however_late(house: House) {
-    let agent = Agent::with_role(&house, &may_take_next()).await;
-    house
-        .role_for("next", r#"{"AWS":"111122223333"}"#, "")
-        .await;
+    let agent = that_takes_next(&house).await;
     let given = Given::by(&house, &agent).await;
     let chained = house.signed_in(&given.chained).await;
     let token = house.token(&chained).await;
