@@ -5,8 +5,10 @@ use std::io::Cursor;
 use http::Method;
 
 use super::body::{Part, Splitter, Wrong};
+use super::range::Range;
 use super::remote::Index;
 use super::request::{Request, full_name, parse_name};
+use super::semver::SemVer;
 use super::tarball::{README_BYTES, Tarball};
 
 /// A path, and after a line feed a query.
@@ -63,5 +65,21 @@ pub fn tarball(bytes: &[u8]) {
                 .readme
                 .is_none_or(|(_, text)| text.len() <= README_BYTES)
         );
+    }
+}
+
+/// A range, and on the next line a version: nothing is both in the range and where it has ended for good.
+pub fn range(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    let Some((range, version)) = text.split_once('\n') else {
+        return;
+    };
+    let (Some(range), Some(version)) = (Range::parse(range), SemVer::parse(version)) else {
+        return;
+    };
+    let is_in = range.has(&version);
+    if let Some(beyond) = range.beyond() {
+        let beyond = Range::parse(&beyond).expect("a range of ours is read again");
+        assert!(!(is_in && beyond.has(&version)));
     }
 }

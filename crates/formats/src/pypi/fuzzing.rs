@@ -1,14 +1,20 @@
 //! What Python's clients and indexes send, for `make fuzz`: bytes in, and what must hold of whatever comes out.
 
 use std::io::Cursor;
+use std::sync::LazyLock;
 
 use http::Method;
+use sigstore_verify::Verifier;
 
 use super::archive;
+use super::attestation::{self, About};
 use super::filename::Distribution;
 use super::index::Index;
 use super::metadata::Metadata;
 use super::request::Request;
+use crate::trust::TrustRoot;
+
+static VERIFIER: LazyLock<Verifier> = LazyLock::new(|| TrustRoot::default().verifier());
 
 /// A path.
 pub fn request(bytes: &[u8]) {
@@ -43,5 +49,21 @@ pub fn distribution(bytes: &[u8]) {
     drop(archive::check(&mut Cursor::new(file), &distribution));
     if let Ok(Some(metadata)) = archive::core_metadata(&mut Cursor::new(file), &distribution) {
         assert!(metadata.len() as u64 <= archive::MEMBER_BYTES);
+    }
+}
+
+/// An attestation, of a file that nobody has signed anything about.
+pub fn attestation(bytes: &[u8]) {
+    let text = format!("[{}]", String::from_utf8_lossy(bytes));
+    let Some(attestations) = attestation::parse(&text) else {
+        return;
+    };
+    let about = About {
+        project: "p",
+        filename: "p-1.0.tar.gz",
+        sha256: "00",
+    };
+    if let Ok(verified) = attestation::verify(&VERIFIER, attestations, &about) {
+        assert_eq!(verified.provenance, None);
     }
 }
